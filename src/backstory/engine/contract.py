@@ -1,0 +1,122 @@
+"""What every engine promises: the questions it answers about a network, and the run of training steps it takes.
+
+The engines are `reference` (NumPy float64, the textbook's equations, the oracle) and `native` (C++). This module holds
+no arithmetic; it is the one description both follow, so that one test body can compare them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.expressions import Expr
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class UpdateRule:
+    """An optimizer as the engines see it: formulas for one parameter w with gradient g, applied elementwise.
+
+    The assignments are evaluated in order. They may use ``w``, ``g`` (penalty included, after clipping), ``t`` (the
+    1-based step), ``learning_rate`` (of this step), ``decay`` (the decoupled weight decay: 0 for biases), ``loss``
+    (data loss plus penalty), ``gradient_norm_squared`` and ``gradient_max`` (over every parameter that is not frozen),
+    the `constants`, and the slots.
+    """
+
+    name: str
+    """The name of the hand-written native form: ``"sgd"``, ``"adam"``, ..."""
+    assignments: tuple[tuple[str, Expr], ...]
+    constants: Mapping[str, float]
+    """The optimizer's own numbers, flags as 0.0 and 1.0."""
+    slots: Mapping[str, float] = field(default_factory=dict)
+    """State arrays, laid out like the parameters, with their initial values."""
+    weight_decay: float = 0.0
+    whole_gradient: bool = False
+    """True when the formulas use loss, gradient_norm_squared or gradient_max, so the whole gradient comes first."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A run of consecutive training steps over one data set; step i takes the rows order[offsets[i]:offsets[i+1]]."""
+
+    X: Array  # (rows, n_in), the network's dtype, C-contiguous
+    y: Array  # (rows, n_out), the network's dtype; or (rows,) int64 class indices
+    sample_weight: Array | None  # (rows,), the network's dtype
+    order: Array  # (m,) int64
+    offsets: Array  # (steps + 1,) int64
+    first_step: int  # steps this optimizer took before: t of step i is first_step + i + 1
+    learning_rates: Array  # (steps,) float64
+    epochs: Array  # (steps,) int64, keys the dropout masks
+    seed: int  # keys the dropout masks
+    dropout: tuple[float, ...]  # one per hidden layer; 0 = none
+    clip_norm: float | None  # bound on the norm of the gradient of all parameters that are not frozen
+    clip_value: float | None  # bound on each |component|, applied before clip_norm
+    frozen: tuple[bool, ...]  # one per parameter array in flat order: W1, b1, W2, b2, ...
+    record: Array  # (steps,) bool: where per-layer gradient norms are wanted (penalty included, before clipping)
+
+    @property
+    def steps(self) -> int:
+        """How many steps are asked for."""
+        return len(self.offsets) - 1
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Where the first non-finite number arose: the step (index in its chunk), the quantity, its layer and data row."""
+
+    step: int
+    quantity: str
+    """``"input"``, ``"activation"``, ``"loss"``, ``"delta"``, ``"gradient"`` or ``"weight"``."""
+    layer: int
+    """1 ... L; 0 for the input or the loss."""
+    row: int
+    """Row of X, or -1 where the quantity belongs to no single row."""
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """What came of a chunk; the parameters and the optimizer's state were updated in place."""
+
+    steps: int  # steps done; fewer than asked when a signal is pending or something became non-finite
+    losses: Array  # (steps,) float64: each batch's reduced data loss before its update, without the penalty
+    norms: Array  # (recorded steps, L) float64
+    failure: Failure | None = None
+
+
+class Engine(Protocol):
+    """The contract; n is the number of rows. `parameters` is the flat array (W1, b1, W2, b2, ...) of `Spec.dtype`."""
+
+    def predict(self, parameters: Array, X: Array, threads: int = 1) -> Array:
+        """Outputs of the network, (n, n_out)."""
+
+    def activations(self, parameters: Array, X: Array) -> tuple[Array, ...]:
+        """Values of every layer 1 ... L, each (n, n_l)."""
+
+    def loss(
+        self, parameters: Array, X: Array, y: Array, sample_weight: Array | None = None, threads: int = 1
+    ) -> float:
+        """Data loss, reduced over the rows, plus the penalty."""
+
+    def loss_and_gradient(
+        self, parameters: Array, X: Array, y: Array, sample_weight: Array | None = None, threads: int = 1
+    ) -> tuple[float, Array]:
+        """The loss and its exact gradient, penalty included, laid out like the parameters."""
+
+    def deltas(self, parameters: Array, X: Array, y: Array) -> tuple[Array, ...]:
+        """The derivative of each row's own loss by z of every layer 1 ... L, each (n, n_l); not divided by n."""
+
+    def input_gradients(self, parameters: Array, X: Array, y: Array) -> Array:
+        """The derivative of each row's own loss by that row's inputs, (n, n_in)."""
+
+    def train(
+        self, parameters: Array, rule: UpdateRule, state: Mapping[str, Array], chunk: Chunk, threads: int = 1
+    ) -> ChunkResult:
+        """Take the chunk's steps, updating `parameters` and the arrays of `state` in place.
+
+        When a number becomes non-finite, parameters and state are left as they were before that step.
+        """

@@ -1,0 +1,75 @@
+# The whole project by four words: make demo, make test, make check, make bench.
+# Everything is installed into .venv; nothing outside the checkout is touched.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+STEPS ?=
+
+# Python sources are used in place (an editable install); only these make a new build necessary.
+BUILT_FROM := pyproject.toml CMakeLists.txt src/backstory/__init__.py $(shell find native -type f 2>/dev/null)
+requirements = $(BIN)/python scripts/requirements.py $(1) | xargs $(PIP) install --quiet
+
+.PHONY: help demo test check bench install package clean
+
+help:
+	@echo "make demo     train on a real data set and tell one gradient's story"
+	@echo "make test     run the tests"
+	@echo "make check    format, lint, types, import layers, tests, doctests"
+	@echo "make bench    time training beside JAX, PyTorch and scikit-learn (QUICK=1: a tiny run)"
+	@echo "make install  only prepare $(VENV) for development"
+	@echo "make package  build wheel and sdist, and run both installed in empty environments"
+	@echo "make clean    remove $(VENV), build/ and caches"
+
+demo: $(VENV)/.installed
+	@$(BIN)/backstory demo
+
+test: $(VENV)/.tested-with
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.checked-with
+	PYTHON=$(BIN)/python scripts/check $(STEPS)
+
+bench: $(VENV)/.benched-with
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+install: $(VENV)/.checked-with
+
+package: $(VENV)/.installed
+	PYTHON=$(BIN)/python scripts/check_package
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Each stamp says how far the environment has come; a change in what it was made from makes it anew.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else \
+	  f"backstory needs Python 3.11 or newer. Got {v.major}.{v.minor}; run make PYTHON=python3.11 (or newer).")'
+	@echo "Creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.built-with: $(VENV)/.created pyproject.toml
+	@$(call requirements,build)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.built-with $(BUILT_FROM)
+	@echo "Building and installing backstory (the first time takes a minute or two)"
+	@PATH="$(abspath $(BIN)):$$PATH" $(PIP) install --quiet --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.tested-with: $(VENV)/.installed
+	@$(call requirements,test)
+	@touch $@
+
+$(VENV)/.checked-with: $(VENV)/.tested-with
+	@$(call requirements,check)
+	@touch $@
+
+$(VENV)/.benched-with: $(VENV)/.installed
+	@$(call requirements,bench)
+	@touch $@

@@ -1,0 +1,36 @@
+"""What all tests share: the fixed Hypothesis profile, the libraries that must not be missing, optional data files."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+# Examples are searched anew by every developer, but a build must not fail by chance; and a shared machine has no clock.
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to start where BACKSTORY_REQUIRE names a library whose absence would only skip tests."""
+    required = [name for name in os.environ.get("BACKSTORY_REQUIRE", "").split(",") if name]
+    missing = [name for name in required if importlib.util.find_spec(name) is None]
+    if missing:
+        raise pytest.UsageError(
+            f"BACKSTORY_REQUIRE says that {', '.join(required)} must be installed. Missing: {', '.join(missing)}."
+        )
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of large reference data beside the checkout; tests that use it skip where it is not there."""
+    if not SHARED.is_dir():
+        pytest.skip("no folder of reference data beside the checkout")
+    return SHARED

@@ -1,0 +1,86 @@
+"""`import backstory` is quick, loads nothing heavy, and offers exactly what `__all__` says."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import statistics
+import subprocess
+import sys
+import types
+from typing import Any
+
+import pytest
+
+import backstory as bs
+
+HEAVY = (
+    "IPython", "jax", "matplotlib", "pandas", "pyarrow", "rich", "safetensors", "scipy", "sklearn", "torch", "typer",
+)  # fmt: skip
+TIME_IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def import_seconds(module: str) -> float:
+    return float(run(TIME_IMPORT.format(module)))
+
+
+def test_importing_takes_at_most_half_longer_than_numpy() -> None:
+    """Medians of interleaved fresh processes; a busy machine may ask for more pairs, never for a looser bound."""
+    import_seconds("numpy"), import_seconds("backstory")  # the first run reads the files from disk
+    numpy, backstory = [], []
+    for _ in range(4):
+        for _ in range(7):
+            numpy.append(import_seconds("numpy"))
+            backstory.append(import_seconds("backstory"))
+        ratio = statistics.median(backstory) / statistics.median(numpy)
+        if ratio <= 1.5:
+            return
+    pytest.fail(f"import backstory must take at most 1.5 times import numpy. Got {ratio:.2f} times.")
+
+
+def test_importing_loads_numpy_and_nothing_heavier() -> None:
+    loaded = json.loads(run("import backstory, json, sys; print(json.dumps(sorted(sys.modules)))"))
+    roots = {name.split(".")[0] for name in loaded}
+    assert "numpy" in roots
+    assert not roots & set(HEAVY)
+
+
+def test_all_is_sorted_and_has_no_repetition() -> None:
+    assert list(bs.__all__) == sorted(set(bs.__all__))
+
+
+@pytest.mark.parametrize("name", bs.__all__)
+def test_every_name_in_all_can_be_imported(name: str) -> None:
+    assert getattr(bs, name) is not None
+
+
+def is_own_public(name: str, value: Any) -> bool:
+    return not name.startswith("_") and not isinstance(value, types.ModuleType)
+
+
+def test_what_can_be_imported_is_in_all() -> None:
+    public = {name for name in dir(bs) if is_own_public(name, getattr(bs, name))} - {"annotations", "TYPE_CHECKING"}
+    assert public == set(bs.__all__) - {"__version__"}
+
+
+def test_star_import_gives_the_same_names() -> None:
+    names = json.loads(run("import json; from backstory import *; print(json.dumps(sorted(globals())))"))
+    assert set(bs.__all__) - {"__version__"} <= set(names)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="Netwrok"):
+        _ = bs.Netwrok
+
+
+def test_public_objects_say_where_they_are_from() -> None:
+    """Every public class and function has a docstring and can be found again for pickling."""
+    for name in bs.__all__:
+        value = getattr(bs, name)
+        if isinstance(value, type | types.FunctionType):
+            assert value.__doc__, f"{name} has no docstring"
+            assert hasattr(importlib.import_module(value.__module__), value.__name__), f"{name} cannot be pickled"

@@ -1,0 +1,73 @@
+"""What the package declares about itself, and what its distributions carry."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.resources
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+import backstory as bs
+from scripts.requirements import requirements
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+BASE = ["numpy", "pyarrow", "rich", "safetensors", "scikit-learn", "scipy", "typer"]
+
+
+def declared() -> list[str]:
+    return [*PROJECT["project"]["dependencies"], *requirements(PROJECT, "build"), *requirements(PROJECT, "all")]
+
+
+def test_version_is_written_once_and_listed_in_the_changelog() -> None:
+    assert importlib.metadata.version("backstory") == bs.__version__
+    assert f"## [{bs.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_base_installation_is_small() -> None:
+    assert sorted(Requirement(line).name for line in PROJECT["project"]["dependencies"]) == BASE
+
+
+@pytest.mark.parametrize("line", sorted(set(declared())))
+def test_dependencies_have_a_lower_bound_and_no_upper_one(line: str) -> None:
+    requirement = Requirement(line)
+    operators = [specifier.operator for specifier in requirement.specifier]
+    assert operators == (["=="] if requirement.name == "torch" else [">="])
+
+
+def test_all_is_every_extra_together() -> None:
+    extras = set(PROJECT["project"]["optional-dependencies"]) - {"all"}
+    together = {line for extra in extras for line in requirements(PROJECT, extra)}
+    assert set(requirements(PROJECT, "all")) == together
+
+
+def test_an_unknown_extra_names_the_known_ones() -> None:
+    with pytest.raises(SystemExit, match=r"must be an extra .*\bplot\b.* Got 'plots'"):
+        requirements(PROJECT, "plots")
+
+
+def test_command_and_type_marker_are_installed() -> None:
+    (command,) = importlib.metadata.entry_points(group="console_scripts", name="backstory")
+    assert callable(command.load())
+    assert importlib.resources.files("backstory").joinpath("py.typed").is_file()
+
+
+def test_source_distribution_carries_all_that_a_build_needs(tmp_path: Path) -> None:
+    build = "import sys; from scikit_build_core.build import build_sdist; print(build_sdist(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("backstory-*.tar.gz")
+    with tarfile.open(archive) as opened:
+        names = {name.split("/", 1)[1] for name in opened.getnames() if "/" in name}
+    sources = [*(ROOT / "src").rglob("*.py"), *(ROOT / "native").rglob("*.[ch]pp")]
+    needed = {"pyproject.toml", "CMakeLists.txt", "LICENSE", "README.md", "src/backstory/py.typed"}
+    needed |= {path.relative_to(ROOT).as_posix() for path in sources}
+    assert needed <= names
+    left_over = re.compile(r"^(\.venv|\.git|build|dist|\.ci)/|\.(so|pyc|whl)$")
+    assert not [name for name in names if left_over.search(name)]

@@ -1,0 +1,362 @@
+"""The reference engine: the textbook's equations in NumPy float64, one line each. It is slow, clear, and the oracle.
+
+Every forward function returns its value and a `backward`, which turns the gradient of that value into the gradient of
+what went in; the chain rule is their composition from last to first. Notation: see `backstory.network.spec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, UpdateRule
+from backstory.engine.counter import dropout_keep
+from backstory.expressions import evaluate
+from backstory.functions import Activation
+from backstory.network.spec import Spec
+
+Floats = NDArray[np.float64]
+Backward = Callable[[Floats], Floats]
+
+
+def _erf(x: Any) -> Any:
+    from scipy.special import erf  # SciPy takes 0.1 s to load and only gelu needs it
+
+    return erf(x)
+
+
+NUMPY: dict[str, Callable[..., Any]] = {
+    "exp": np.exp,
+    "log": np.log,
+    "log1p": np.log1p,
+    "expm1": np.expm1,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "arctan": np.arctan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "erf": _erf,
+    "abs": np.abs,
+    "sign": np.sign,
+    "max": np.maximum,
+    "min": np.minimum,
+    "where": np.where,
+}
+"""The elementary functions over arrays."""
+
+
+def dense(X: Floats, W: Floats, b: Floats | None) -> tuple[Floats, Callable[[Floats], tuple[Floats, Floats, Floats]]]:
+    """``z = X W + b`` of one layer; backward gives (dX, dW, db).
+
+    Parameters
+    ----------
+    X : ndarray (n, n_in)
+    W : ndarray (n_in, n_out)
+    b : ndarray (n_out,) or None
+    """
+    z = X @ W if b is None else X @ W + b
+
+    def backward(dz: Floats) -> tuple[Floats, Floats, Floats]:
+        return dz @ W.T, X.T @ dz, dz.sum(axis=0)
+
+    return z, backward
+
+
+def activate(row: Activation, z: Floats) -> tuple[Floats, Backward]:
+    """``a = f(z)``; backward multiplies by f'(z), or by softmax's Jacobian diag(a) - a a^T."""
+    if row.couples:
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        return p, lambda da: p * (da - np.sum(da * p, axis=1, keepdims=True))
+    a = _full(evaluate(row.value, {"z": z}, NUMPY), z)
+    return a, lambda da: da * evaluate(row.slope, {"z": z, "a": a}, NUMPY)
+
+
+def dropout(a: Floats, keep: NDArray[np.bool_], rate: float) -> tuple[Floats, Backward]:
+    """Inverted dropout: dropped units become 0, kept ones are divided by 1 - rate."""
+    scale = keep / (1.0 - rate)
+    return a * scale, lambda da: da * scale
+
+
+def loss_of_rows(spec: Spec, z: Floats, y: Floats, *, fused: bool = True) -> tuple[Floats, Callable[[], Floats]]:
+    """Each row's own loss, (n,), from the output layer's z; backward gives dz (n, n_out).
+
+    With `fused`, pairs such as softmax + cross-entropy use their combined form, which stays accurate where a
+    probability rounds to 0 or 1; without, the loss's and the activation's derivatives are multiplied as the chain rule
+    says. Both are the same function.
+    """
+    loss, n_out = spec.loss, spec.n_out
+    a, through_activation = activate(spec.output, z)
+    if fused and spec.output.name in loss.fused:
+        form = loss.fused_form(spec.output.name, n_out)
+        if spec.output.couples:
+            targets = _full(evaluate(loss.target_value(n_out), {"y": y}, NUMPY), y)
+            top = z.max(axis=1)
+            log_normalizer = top + np.log(np.exp(z - top[:, None]).sum(axis=1))
+            rows = log_normalizer * targets.sum(axis=1) - np.sum(targets * z, axis=1)
+            return rows, lambda: a * targets.sum(axis=1, keepdims=True) - targets
+        rows = _full(evaluate(form.value, {"z": z, "y": y}, NUMPY), z).sum(axis=1)
+        return rows, lambda: _full(evaluate(form.slope, {"a": a, "z": z, "y": y}, NUMPY), z)
+    rows = _full(evaluate(loss.value(n_out), {"a": a, "y": y}, NUMPY), a).sum(axis=1)
+    return rows, lambda: through_activation(_full(evaluate(loss.slope(n_out), {"a": a, "y": y}, NUMPY), a))
+
+
+def penalty_term(spec: Spec, parameters: Array) -> tuple[float, Floats]:
+    """The penalty's value and its gradient, laid out like the parameters; biases carry none."""
+    if spec.penalty is None:
+        return 0.0, np.zeros(len(parameters))
+    w = parameters.astype(np.float64)
+    is_weight = weight_mask(spec)
+    value = np.sum(np.where(is_weight, evaluate(spec.penalty.value, {"w": w}, NUMPY), 0.0))
+    return float(value), np.where(is_weight, evaluate(spec.penalty.slope, {"w": w}, NUMPY), 0.0)
+
+
+class Engine:
+    """The reference engine of one spec; see `backstory.engine.contract.Engine` for what each method promises."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+
+    def predict(self, parameters: Array, X: Array, threads: int = 1) -> Array:
+        return self.activations(parameters, X)[-1]
+
+    def activations(self, parameters: Array, X: Array) -> tuple[Array, ...]:
+        with np.errstate(all="ignore"):
+            run = _Run(self.spec, parameters, X)
+            values = [*run.values[1:], activate(self.spec.output, run.z)[0]]
+        return tuple(a.astype(self.spec.dtype) for a in values)
+
+    def loss(
+        self, parameters: Array, X: Array, y: Array, sample_weight: Array | None = None, threads: int = 1
+    ) -> float:
+        with np.errstate(all="ignore"):
+            rows, _ = loss_of_rows(self.spec, _Run(self.spec, parameters, X).z, _dense_targets(y, self.spec.n_out))
+            share = _shares(self.spec, len(X), sample_weight)
+            return float(share @ rows + penalty_term(self.spec, parameters)[0])
+
+    def loss_and_gradient(
+        self, parameters: Array, X: Array, y: Array, sample_weight: Array | None = None, threads: int = 1
+    ) -> tuple[float, Array]:
+        with np.errstate(all="ignore"):
+            run = _Run(self.spec, parameters, X)
+            rows, backward = loss_of_rows(self.spec, run.z, _dense_targets(y, self.spec.n_out))
+            share = _shares(self.spec, len(X), sample_weight)
+            gradient = run.backward(share[:, None] * backward()).gradient
+            value, slope = penalty_term(self.spec, parameters)
+        return float(share @ rows + value), (gradient + slope).astype(self.spec.dtype)
+
+    def deltas(self, parameters: Array, X: Array, y: Array) -> tuple[Array, ...]:
+        return tuple(dz.astype(self.spec.dtype) for dz in self._per_row(parameters, X, y).deltas)
+
+    def input_gradients(self, parameters: Array, X: Array, y: Array) -> Array:
+        return self._per_row(parameters, X, y).dX.astype(self.spec.dtype)
+
+    def train(
+        self, parameters: Array, rule: UpdateRule, state: Mapping[str, Array], chunk: Chunk, threads: int = 1
+    ) -> ChunkResult:
+        spec = self.spec
+        theta = parameters.astype(np.float64)
+        slots = {name: values.astype(np.float64) for name, values in state.items()}
+        update = _Update(spec, rule, chunk)
+        losses: list[float] = []
+        norms: list[list[float]] = []
+        failure: Failure | None = None
+        with np.errstate(all="ignore"):
+            for step in range(chunk.steps):
+                batch = chunk.order[chunk.offsets[step] : chunk.offsets[step + 1]]
+                failure, loss, gradient = self._batch_gradient(theta, chunk, batch, step)
+                if failure is None:
+                    value, slope = penalty_term(spec, theta)
+                    gradient = gradient + slope
+                    if chunk.record[step]:
+                        norms.append(layer_norms(spec, gradient))
+                    new, new_slots = update(theta, slots, gradient, loss + value, step)
+                    failure = _first_failure(step, "gradient", _arrays_by_layer(spec, gradient)) or _first_failure(
+                        step, "weight", _arrays_by_layer(spec, new)
+                    )
+                if failure is not None:
+                    norms = norms[: int(np.count_nonzero(chunk.record[:step]))]
+                    break
+                theta, slots = new, new_slots
+                losses.append(loss)
+        parameters[:] = theta
+        for name, values in state.items():
+            values[:] = slots[name]
+        recorded = np.array(norms, dtype=np.float64).reshape(len(norms), spec.n_layers)
+        return ChunkResult(len(losses), np.array(losses, dtype=np.float64), recorded, failure)
+
+    def _batch_gradient(
+        self, theta: Floats, chunk: Chunk, batch: NDArray[np.int64], step: int
+    ) -> tuple[Failure | None, float, Floats]:
+        """The data loss of one batch and its gradient, or where the first non-finite number arose."""
+        spec = self.spec
+        X, y = chunk.X[batch], _dense_targets(chunk.y[batch], spec.n_out)
+        weights = None if chunk.sample_weight is None else chunk.sample_weight[batch]
+        keeps = [
+            dropout_keep(chunk.seed, int(chunk.epochs[step]), batch, layer, spec.sizes[layer], rate) if rate else None
+            for layer, rate in enumerate(chunk.dropout, start=1)
+        ]
+        run = _Run(spec, theta, X, keeps, chunk.dropout)
+        share = _shares(spec, len(batch), weights)
+        rows, backward = loss_of_rows(spec, run.z, y)
+        run.backward(share[:, None] * backward())
+        forward_values = [(layer, a) for layer, a in enumerate([*run.values[1:], run.z], start=1)]
+        failure = (
+            _first_failure(step, "input", [(0, run.values[0])], batch)
+            or _first_failure(step, "activation", forward_values, batch)
+            or _first_failure(step, "loss", [(0, rows[:, None])], batch)
+            or _first_failure(step, "delta", list(enumerate(run.deltas, start=1))[::-1], batch)
+        )
+        return failure, float(share @ rows), run.gradient
+
+    def _per_row(self, parameters: Array, X: Array, y: Array) -> _Run:
+        with np.errstate(all="ignore"):
+            run = _Run(self.spec, parameters, X)
+            return run.backward(loss_of_rows(self.spec, run.z, _dense_targets(y, self.spec.n_out))[1]())
+
+
+class _Run:
+    """One pass of rows through the network, able to go back."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        parameters: Array,
+        X: Array,
+        keeps: list[NDArray[np.bool_] | None] | None = None,
+        rates: tuple[float, ...] = (),
+    ) -> None:
+        self.spec = spec
+        theta = parameters.astype(np.float64)
+        self.values: list[Floats] = [X.astype(np.float64)]  # a^0 ... a^(L-1), after dropout
+        self._backwards: list[tuple[Callable[[Floats], tuple[Floats, Floats, Floats]], list[Backward]]] = []
+        for layer, (W, b) in enumerate(layer_arrays(spec, theta), start=1):
+            self.z, through_dense = dense(self.values[-1], W, b)
+            through: list[Backward] = []
+            self._backwards.append((through_dense, through))
+            if layer == spec.n_layers:
+                break
+            a, through_activation = activate(spec.activations[layer - 1], self.z)
+            through.append(through_activation)
+            keep = keeps[layer - 1] if keeps else None
+            if keep is not None:
+                a, through_dropout = dropout(a, keep, rates[layer - 1])
+                through.append(through_dropout)
+            self.values.append(a)
+
+    def backward(self, dz: Floats) -> _Run:
+        """Carry dz of the output back to every parameter and to the inputs."""
+        self.deltas: list[Floats] = []
+        gradients: list[Floats] = []
+        for through_dense, through in reversed(self._backwards):
+            for step in reversed(through):
+                dz = step(dz)
+            self.deltas.insert(0, dz)
+            dX, dW, db = through_dense(dz)
+            gradients = [dW.ravel(), *([db] if self.spec.biases else []), *gradients]
+            dz = dX
+        self.dX = dz
+        self.gradient = np.concatenate(gradients)
+        return self
+
+
+class _Update:
+    """Clipping and the optimizer's formulas, applied to the flat parameters at once."""
+
+    def __init__(self, spec: Spec, rule: UpdateRule, chunk: Chunk) -> None:
+        self.rule, self.chunk = rule, chunk
+        self.free = free_mask(spec, chunk.frozen)
+        self.decay = np.where(weight_mask(spec), rule.weight_decay, 0.0)
+
+    def __call__(
+        self, theta: Floats, slots: Mapping[str, Floats], g: Floats, loss: float, step: int
+    ) -> tuple[Floats, dict[str, Floats]]:
+        chunk = self.chunk
+        if chunk.clip_value is not None:
+            g = np.clip(g, -chunk.clip_value, chunk.clip_value)
+        norm_squared = float(np.sum(g[self.free] ** 2))
+        if chunk.clip_norm is not None and norm_squared > chunk.clip_norm**2:
+            scale = chunk.clip_norm / np.sqrt(norm_squared)
+            g, norm_squared = g * scale, norm_squared * scale**2
+        values: dict[str, Any] = {
+            **self.rule.constants,
+            **slots,
+            "w": theta,
+            "g": g,
+            "t": float(chunk.first_step + step + 1),
+            "learning_rate": float(chunk.learning_rates[step]),
+            "decay": self.decay,
+            "loss": loss,
+            "gradient_norm_squared": norm_squared,
+            "gradient_max": float(np.max(np.abs(g[self.free]), initial=0.0)),
+        }
+        for name, formula in self.rule.assignments:
+            values[name] = evaluate(formula, values, NUMPY)
+        new = np.where(self.free, values["w"], theta)
+        return new, {name: np.where(self.free, values[name], old) for name, old in slots.items()}
+
+
+def layer_arrays(spec: Spec, parameters: Array) -> list[tuple[Array, Array | None]]:
+    """(W, b) of each layer as views of the flat parameters; b is None without biases."""
+    arrays = [parameters[start : start + int(np.prod(shape))].reshape(shape) for _, start, shape in spec.layout]
+    return list(zip(arrays[::2], arrays[1::2], strict=True)) if spec.biases else [(W, None) for W in arrays]
+
+
+def weight_mask(spec: Spec) -> NDArray[np.bool_]:
+    """True at the weights of the flat parameters, False at the biases."""
+    return np.concatenate([np.full(int(np.prod(shape)), name[0] == "w") for name, _, shape in spec.layout])
+
+
+def free_mask(spec: Spec, frozen: tuple[bool, ...]) -> NDArray[np.bool_]:
+    """True at the flat parameters that training may change; `frozen` has one entry per array W1, b1, W2, ..."""
+    arrays = zip(spec.layout, frozen, strict=True)
+    return np.concatenate([np.full(int(np.prod(shape)), not fixed) for (_, _, shape), fixed in arrays])
+
+
+def layer_norms(spec: Spec, gradient: Array) -> list[float]:
+    """The norm of each layer's part of a flat gradient, weights and biases together."""
+    squares: dict[int, float] = {}
+    for layer, values in _arrays_by_layer(spec, gradient):
+        squares[layer] = squares.get(layer, 0.0) + float(np.sum(values.astype(np.float64) ** 2))
+    return [float(np.sqrt(square)) for square in squares.values()]
+
+
+def _arrays_by_layer(spec: Spec, flat: Array) -> list[tuple[int, Array]]:
+    return [(int(name[1:]), flat[start : start + int(np.prod(shape))]) for name, start, shape in spec.layout]
+
+
+def _first_failure(
+    step: int, quantity: str, arrays: list[tuple[int, Floats]], batch: NDArray[np.int64] | None = None
+) -> Failure | None:
+    """The first array with a non-finite number; with `batch`, also the data row it stands in."""
+    for layer, values in arrays:
+        bad = ~np.isfinite(values)
+        if bad.any():
+            row = -1 if batch is None else int(batch[int(np.argmax(bad.any(axis=1)))])
+            return Failure(step, quantity, layer, row)
+    return None
+
+
+def _shares(spec: Spec, n: int, sample_weight: Array | None) -> Floats:
+    """What each row's loss is multiplied by: its sample weight, divided by their sum where the reduction is a mean."""
+    weights = np.ones(n) if sample_weight is None else sample_weight.astype(np.float64)
+    total = float(weights.sum()) if spec.reduction == "mean" else 1.0
+    return weights / total if total else np.zeros(n)
+
+
+def _dense_targets(y: Array, n_out: int) -> Floats:
+    """Targets (n, n_out) in float64; class indices become rows of the identity matrix."""
+    if y.ndim == 1:
+        return np.eye(n_out)[y]
+    return y.astype(np.float64)
+
+
+def _full(values: Any, like: Floats) -> Floats:
+    """A formula without a variable evaluates to a number; give it the shape of its argument."""
+    return np.asarray(values) if np.shape(values) == like.shape else np.full(like.shape, values, dtype=np.float64)

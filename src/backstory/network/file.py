@@ -1,0 +1,101 @@
+"""The model file: safetensors, with the spec as JSON in its header. Loading one runs no code.
+
+A file is written beside its place and moved there whole, so a full disk or a killed process leaves the old one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.errors import BackstoryError, ModelFileError
+from backstory.network.spec import Spec
+
+Array = NDArray[Any]
+FORMAT = 1
+"""Version of the format; a reader refuses newer ones."""
+
+
+def save(path: str | os.PathLike[str], spec: Spec, flat: Array, extra: Mapping[str, Any]) -> None:
+    """Write spec, parameters and `extra` (plain data) to a file.
+
+    Raises
+    ------
+    OSError
+        The place cannot be written; an older file there is left as it was.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    tensors = {name: flat[at : at + int(np.prod(shape))].reshape(shape) for name, at, shape in spec.layout}
+    header = {"backstory": json.dumps({"format": FORMAT, "spec": spec.to_dict(), **extra})}
+    content = to_bytes({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata=header)
+    write_whole(Path(path), content)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file at once, or leave it as it was."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)  # mkstemp makes files private; a model file gets the usual mode
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def load(path: str | os.PathLike[str]) -> tuple[Spec, Array, dict[str, Any]]:
+    """Read (spec, flat parameters, extra) back.
+
+    Raises
+    ------
+    ModelFileError
+        The file is cut short, altered, foreign, or of a newer format.
+    FileNotFoundError
+        There is none.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"No model file at {str(path)!r}; check the path, or write one with net.save(path).")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads((file.metadata() or {}).get("backstory", "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
+    except (SafetensorError, ValueError, OSError, RecursionError) as error:
+        raise ModelFileError(
+            f"{str(path)!r} is not a whole safetensors file ({error}). It was cut short or altered; take a copy of it, "
+            "or train and save again."
+        ) from None
+    if not isinstance(header, dict):
+        raise ModelFileError(f"{str(path)!r} holds no backstory network. Load a file written by net.save(path).")
+    if not isinstance(header.get("format"), int) or header["format"] > FORMAT:
+        raise ModelFileError(
+            f"{str(path)!r} has format {header.get('format')!r}, and this version of backstory reads up to {FORMAT}. "
+            "Upgrade backstory to read it."
+        )
+    try:
+        spec = Spec.from_dict(header.pop("spec"))
+    except (BackstoryError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"The header of {str(path)!r} describes no network ({error}). The file was altered.") from None
+    flat = np.zeros(spec.n_parameters, dtype=spec.dtype)
+    wanted = {name: (shape, spec.dtype) for name, _, shape in spec.layout}
+    found = {name: (tensor.shape, tensor.dtype.name) for name, tensor in tensors.items()}
+    if wanted != found:
+        raise ModelFileError(f"The arrays in {str(path)!r} do not fit its network. The file was altered.")
+    for name, at, shape in spec.layout:
+        flat[at : at + int(np.prod(shape))] = tensors[name].reshape(-1)
+    return spec, flat, {key: value for key, value in header.items() if key != "format"}

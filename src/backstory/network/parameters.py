@@ -1,0 +1,78 @@
+"""The parameters: one flat array, with each layer's weights and biases as views of it; and their first values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.errors import ConfigurationError
+from backstory.expressions import evaluate
+from backstory.functions import Initializer
+from backstory.functions import initializer as find_initializer
+from backstory.network.spec import Spec
+
+Array = NDArray[Any]
+ALIGNMENT = 64
+
+
+def aligned_zeros(n: int, dtype: str) -> Array:
+    """n zeros that start on a cache line."""
+    size = np.dtype(dtype).itemsize
+    raw = np.zeros(n + ALIGNMENT // size, dtype=dtype)
+    start = (-raw.ctypes.data % ALIGNMENT) // size
+    return raw[start : start + n]
+
+
+def views(spec: Spec, flat: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """(weights, biases) of the layers as views of the flat array; `biases` is empty without biases.
+
+    Parameters
+    ----------
+    flat : ndarray, shape (spec.n_parameters,)
+
+    Returns
+    -------
+    weights : tuple of ndarray (n_in, n_out)
+    biases : tuple of ndarray (n_out,)
+    """
+    arrays = {
+        name: flat[offset : offset + int(np.prod(shape))].reshape(shape) for name, offset, shape in spec.layout
+    }
+    weights = tuple(array for name, array in arrays.items() if name[0] == "w")
+    return weights, tuple(array for name, array in arrays.items() if name[0] == "b")
+
+
+def initialize(spec: Spec, flat: Array, seed: int, initializer: Any = None) -> None:
+    """Fill the flat array: weights by each layer's initializer, biases with zeros.
+
+    Parameters
+    ----------
+    initializer : None, a name, an Initializer, or one of these per layer
+        None takes the default of each layer's activation.
+    """
+    rows = initializer if isinstance(initializer, list | tuple) else [initializer] * spec.n_layers
+    if len(rows) != spec.n_layers:
+        raise ConfigurationError(
+            f"initializer= must be one initializer, or one for each of the {spec.n_layers} layers. Got {len(rows)}."
+        )
+    random = np.random.default_rng(seed)
+    flat[:] = 0
+    for W, row, activation in zip(views(spec, flat)[0], rows, spec.activations, strict=True):
+        W[:] = draw(find_initializer(activation.initializer if row is None else row), *W.shape, random)
+
+
+def draw(row: Initializer, n_in: int, n_out: int, random: np.random.Generator) -> Array:
+    """Weights (n_in, n_out) in float64 by one initializer."""
+    scale = float(evaluate(row.scale_expression, {"n_in": n_in, "n_out": n_out}))
+    if row.distribution == "uniform":
+        return random.uniform(-scale, scale, (n_in, n_out))
+    if row.distribution == "normal":
+        return random.normal(0.0, scale, (n_in, n_out))
+    if row.distribution == "constant":
+        return np.full((n_in, n_out), scale)
+    square = random.normal(size=(max(n_in, n_out), min(n_in, n_out)))  # orthogonal: Saxe et al. 2014
+    q, r = np.linalg.qr(square)
+    q *= np.sign(np.diag(r))
+    return scale * (q if n_in >= n_out else q.T)

@@ -1,0 +1,130 @@
+"""What a user may hang into training: functions called per epoch or every n steps, and early stopping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from backstory.errors import ConfigurationError
+from backstory.training.history import History
+from backstory.training.schedules import count, not_negative
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a callback is told. `network` has its present weights; what the callback writes into them counts.
+
+    Attributes
+    ----------
+    network : Network
+    epoch : int
+        Epochs finished in this `fit`.
+    step : int
+        Steps taken in this `fit`.
+    history : History
+        The finished epochs.
+    loss : float
+        The last batch's data loss before its update.
+    """
+
+    network: Any
+    epoch: int
+    step: int
+    history: History
+    loss: float
+
+
+Function = Callable[[Event], object]
+
+
+@dataclass(frozen=True)
+class EveryEpoch:
+    """Call a function at the end of every epoch; training stops when it returns True.
+
+    Parameters
+    ----------
+    function : callable taking an Event
+    """
+
+    function: Function
+
+
+@dataclass(frozen=True)
+class EverySteps:
+    """Call a function after every n steps, counted over the whole fit; training stops when it returns True.
+
+    Parameters
+    ----------
+    n : int >= 1
+    function : callable taking an Event
+    """
+
+    n: int
+    function: Function
+
+    def __post_init__(self) -> None:
+        count("EverySteps", n=self.n)
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop when the watched loss has not improved for `patience` epochs, and keep the best epoch's weights.
+
+    The watched loss is the validation loss where there is a validation set, else the training loss.
+
+    Parameters
+    ----------
+    patience : int >= 1
+        Epochs without improvement after which training stops.
+    min_delta : float >= 0
+        What counts as an improvement: a loss below the best by more than this.
+
+    References
+    ----------
+    Prechelt, "Early stopping - but when?", 1998.
+    """
+
+    patience: int = 10
+    min_delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        count("EarlyStopping", patience=self.patience)
+        not_negative("EarlyStopping", min_delta=self.min_delta)
+
+    def best(self, losses: Iterable[float]) -> tuple[int, bool]:
+        """The best epoch so far (from 0; -1 before the first), and whether patience has run out."""
+        best, where, last = math.inf, -1, -1
+        for last, loss in enumerate(losses):
+            if loss < best - self.min_delta:
+                best, where = loss, last
+        return where, last - where >= self.patience
+
+
+def read_callbacks(callbacks: Any) -> tuple[list[EveryEpoch], list[EverySteps]]:
+    """Sort callbacks by when they are called; a plain function is called every epoch."""
+    per_epoch: list[EveryEpoch] = []
+    per_steps: list[EverySteps] = []
+    for callback in callbacks if isinstance(callbacks, list | tuple) else [callbacks]:
+        if isinstance(callback, EverySteps):
+            per_steps.append(callback)
+        elif isinstance(callback, EveryEpoch):
+            per_epoch.append(callback)
+        elif callable(callback):
+            per_epoch.append(EveryEpoch(callback))
+        else:
+            raise ConfigurationError(
+                "Each callback must be a function of an Event, EveryEpoch(function) or EverySteps(n, function). "
+                f"Got {callback!r}."
+            )
+    return per_epoch, per_steps
+
+
+def read_early_stopping(value: Any) -> EarlyStopping | None:
+    """None, True (the defaults), a patience, or an EarlyStopping."""
+    if value is None or value is False:
+        return None
+    if value is True:
+        return EarlyStopping()
+    return value if isinstance(value, EarlyStopping) else EarlyStopping(patience=value)

@@ -1,0 +1,84 @@
+"""L-BFGS on the whole data set: SciPy chooses the steps, the engine supplies loss and gradient."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from backstory.engine.contract import Array, Failure
+from backstory.engine.reference import free_mask, layer_norms
+from backstory.errors import ConfigurationError
+from backstory.training.history import Epoch, History
+from backstory.training.optimizers import LBFGS
+from backstory.training.trainer import Trainer, divergence
+
+
+def check_options(trainer: Trainer) -> None:
+    """Raise ConfigurationError for what only step-by-step optimizers can do."""
+    o = trainer.options
+    refused = {
+        "dropout": any(o.dropout),
+        "clip": o.clip_norm is not None or o.clip_value is not None,
+        "EverySteps callbacks": bool(o.per_steps),
+    }
+    for name, asked in refused.items():
+        if asked:
+            raise ConfigurationError(
+                f"LBFGS works on the whole data set with line searches, so {name} cannot be used with it. "
+                "Leave it out, or use Adam or SGD."
+            )
+
+
+def run(trainer: Trainer, optimizer: LBFGS) -> History:
+    """Minimize the trainer's loss; its parameters hold each iteration's weights as they come."""
+    from scipy.optimize import minimize
+
+    check_options(trainer)
+    data, options, engine, parameters = trainer.data, trainer.options, trainer.engine, trainer.parameters
+    history = trainer.history
+    free = free_mask(trainer.spec, options.frozen)
+    started = time.perf_counter()
+    latest: dict[str, Any] = {}
+
+    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
+        candidate = parameters.copy()
+        candidate[free] = theta
+        loss, gradient = engine.loss_and_gradient(candidate, data.X, data.y, data.sample_weight, options.threads)
+        latest.setdefault("first", loss)
+        latest["gradient"] = gradient
+        return loss, gradient[free].astype(np.float64)
+
+    def after_iteration(intermediate_result: Any) -> None:
+        parameters[free] = intermediate_result.x
+        loss = float(intermediate_result.fun)
+        validation_loss, metrics = trainer.validate()
+        norms = np.array(layer_norms(trainer.spec, latest["gradient"]))
+        seconds = time.perf_counter() - started
+        history.epochs.append(Epoch(loss, validation_loss, metrics, norms, 1.0, seconds))
+        trainer.watched.append(loss if trainer.validation is None else validation_loss)
+        trainer.steps_done += 1
+        if trainer.stops():
+            raise StopIteration
+
+    result = minimize(
+        loss_and_gradient,
+        parameters[free].astype(np.float64),
+        jac=True,
+        method="L-BFGS-B",
+        callback=after_iteration,
+        options={
+            "maxiter": options.epochs,
+            "maxcor": optimizer.memory,
+            "gtol": optimizer.tolerance,
+            "ftol": 64 * np.finfo(np.float64).eps,
+            "maxfun": optimizer.max_evaluations,
+        },
+    )
+    if not np.isfinite(latest["first"]) or not np.isfinite(result.fun):
+        raise divergence(Failure(0, "loss", 0, -1), trainer.steps_done + 1, len(history) + 1, 1.0, history)
+    if history.stopped == "epochs" and result.status == 0:
+        history.stopped = "converged"
+    trainer.keep_best()
+    return history

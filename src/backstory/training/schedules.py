@@ -1,0 +1,299 @@
+"""Learning rates that change with the step: small frozen objects, called with the step (from 0) and the plan.
+
+A schedule is a pure function of the step, except `ReduceOnPlateau`, which the trainer feeds with each epoch's loss.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.errors import ConfigurationError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a schedule may know of the run: how many steps it has in all, and how many make an epoch."""
+
+    steps: int
+    steps_per_epoch: int
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """Learning rates by step."""
+
+    def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
+        """The learning rate at each of `steps` (0-based, counted over the whole run), shape as given."""
+
+
+def positive(owner: str, **values: float) -> None:
+    """Raise ConfigurationError unless every value is a finite number > 0."""
+    for name, value in values.items():
+        if not (isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf):
+            raise ConfigurationError(f"The {name!r} parameter of {owner} must be a finite number > 0. Got {value!r}.")
+
+
+def not_negative(owner: str, **values: float) -> None:
+    """Raise ConfigurationError unless every value is a finite number >= 0."""
+    for name, value in values.items():
+        if not (isinstance(value, int | float) and 0 <= value < math.inf):
+            raise ConfigurationError(f"The {name!r} parameter of {owner} must be a finite number >= 0. Got {value!r}.")
+
+
+def fraction(owner: str, *, one: bool = False, **values: float) -> None:
+    """Raise ConfigurationError unless every value is in [0, 1), or in [0, 1] with `one`."""
+    for name, value in values.items():
+        if not (isinstance(value, int | float) and 0 <= value and (value < 1 or (one and value == 1))):
+            end = "]" if one else ")"
+            raise ConfigurationError(f"The {name!r} parameter of {owner} must be in [0, 1{end}. Got {value!r}.")
+
+
+def count(owner: str, least: int = 1, **values: int) -> None:
+    """Raise ConfigurationError unless every value is an integer >= `least`."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise ConfigurationError(f"The {name!r} parameter of {owner} must be an integer >= {least}. Got {value!r}.")
+
+
+@dataclass(frozen=True)
+class ConstantRate:
+    """The same learning rate at every step.
+
+    Parameters
+    ----------
+    rate : float > 0
+
+    Examples
+    --------
+    >>> ConstantRate(0.1).rates(np.arange(3), Plan(steps=3, steps_per_epoch=1)).tolist()
+    [0.1, 0.1, 0.1]
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        positive("ConstantRate", rate=self.rate)
+
+    def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
+        return np.full(len(steps), float(self.rate))
+
+
+@dataclass(frozen=True)
+class Step:
+    """``rate * factor ** floor(epoch / every)``: the rate falls by a factor every so many epochs.
+
+    Parameters
+    ----------
+    rate : float > 0
+    every : int >= 1
+        Epochs between two falls.
+    factor : float > 0
+
+    Examples
+    --------
+    >>> Step(1.0, every=2, factor=0.5).rates(np.arange(5), Plan(steps=5, steps_per_epoch=1)).tolist()
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    rate: float
+    every: int = 10
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        positive("Step", rate=self.rate, factor=self.factor)
+        count("Step", every=self.every)
+
+    def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
+        return np.asarray(self.rate * self.factor ** (steps // (plan.steps_per_epoch * self.every)).astype(np.float64))
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """``rate * decay ** epoch``, epochs counted in fractions of their steps.
+
+    Parameters
+    ----------
+    rate : float > 0
+    decay : float > 0
+        Factor per epoch.
+
+    Examples
+    --------
+    >>> Exponential(1.0, decay=0.5).rates(np.arange(3), Plan(steps=3, steps_per_epoch=1)).tolist()
+    [1.0, 0.5, 0.25]
+    """
+
+    rate: float
+    decay: float = 0.95
+
+    def __post_init__(self) -> None:
+        positive("Exponential", rate=self.rate, decay=self.decay)
+
+    def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
+        return np.asarray(self.rate * self.decay ** (steps / plan.steps_per_epoch))
+
+
+@dataclass(frozen=True)
+class InverseTime:
+    """``rate / (1 + decay * epoch) ** power``, epochs counted in fractions of their steps.
+
+    With 1/2 < power <= 1 it meets the conditions of Robbins & Monro, "A stochastic approximation method",
+    Ann. Math. Statist. 22 (1951): the rates sum to infinity and their squares do not.
+
+    Parameters
+    ----------
+    rate, decay, power : float > 0
+
+    Examples
+    --------
+    >>> InverseTime(1.0, decay=1.0).rates(np.arange(3), Plan(steps=3, steps_per_epoch=1)).round(4).tolist()
+    [1.0, 0.5, 0.3333]
+    """
+
+    rate: float
+    decay: float = 0.1
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive("InverseTime", rate=self.rate, decay=self.decay, power=self.power)
+
+    def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
+        return np.asarray(self.rate / (1.0 + self.decay * steps / plan.steps_per_epoch) ** self.power)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Linear warm-up, then half a cosine from `rate` down to `final` at the last step of the run.
+
+    Parameters
+    ----------
+    rate : float > 0
+        The highest rate.
+    warmup : int >= 0
+        Steps from rate/(warmup+1) up to `rate`.
+    final : float >= 0
+
+    References
+    ----------
+    Loshchilov & Hutter, "SGDR", ICLR 2017, equation 5 (without restarts).
+
+    Examples
+    --------
+    >>> Cosine(1.0).rates(np.arange(3), Plan(steps=3, steps_per_epoch=1)).round(4).tolist()
+    [1.0, 0.5, 0.0]
+    """
+
+    rate: float
+    warmup: int = 0
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        positive("Cosine", rate=self.rate)
+        count("Cosine", least=0, warmup=self.warmup)
+        if self.final < 0:
+            raise ConfigurationError(f"The 'final' parameter of Cosine must be >= 0. Got {self.final!r}.")
+
+    def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
+        rising = self.rate * (steps + 1) / (self.warmup + 1)
+        progress = (steps - self.warmup) / max(plan.steps - 1 - self.warmup, 1)
+        falling = self.final + (self.rate - self.final) * 0.5 * (1 + np.cos(np.pi * np.clip(progress, 0, 1)))
+        return np.where(steps < self.warmup, rising, falling)
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """Cosine up from `rate`/25 to `rate` over the first 30 % of the steps, then cosine down to almost nothing.
+
+    Parameters
+    ----------
+    rate : float > 0
+        The highest rate.
+    rise : float in [0, 1)
+        The share of the steps that rises.
+    start_divisor, final_divisor : float > 0
+        The run starts at rate/start_divisor and ends at rate/(start_divisor*final_divisor).
+
+    References
+    ----------
+    Smith & Topin, "Super-convergence", 2018, section 3; the defaults are PyTorch's.
+
+    Examples
+    --------
+    >>> OneCycle(1.0).rates(np.arange(11), Plan(steps=11, steps_per_epoch=1)).round(3).tolist()[:4]
+    [0.04, 0.28, 0.76, 1.0]
+    """
+
+    rate: float
+    rise: float = 0.3
+    start_divisor: float = 25.0
+    final_divisor: float = 1e4
+
+    def __post_init__(self) -> None:
+        positive("OneCycle", rate=self.rate, start_divisor=self.start_divisor, final_divisor=self.final_divisor)
+        fraction("OneCycle", rise=self.rise)
+
+    def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
+        start = self.rate / self.start_divisor
+        end = start / self.final_divisor
+        last = max(plan.steps - 1, 1)
+        top = self.rise * last
+
+        def cosine(low: float, high: float, progress: Floats) -> Floats:
+            return high + (low - high) * 0.5 * (1 + np.cos(np.pi * np.clip(progress, 0, 1)))
+
+        rising = cosine(start, self.rate, steps / max(top, 1e-12))
+        falling = cosine(self.rate, end, (steps - top) / max(last - top, 1e-12))
+        return np.where(steps < top, rising, falling)
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau:
+    """The rate is multiplied by `factor` when the watched loss has not improved for `patience` epochs.
+
+    The watched loss is the validation loss where there is one, else the training loss.
+
+    Parameters
+    ----------
+    rate : float > 0
+    factor : float in (0, 1)
+    patience : int >= 0
+        Epochs without improvement that are borne.
+    tolerance : float >= 0
+        An improvement is a loss below (1 - tolerance) times the best for positive losses.
+    least : float >= 0
+        The rate never falls below it.
+    """
+
+    rate: float
+    factor: float = 0.1
+    patience: int = 10
+    tolerance: float = 1e-4
+    least: float = 0.0
+
+    def __post_init__(self) -> None:
+        positive("ReduceOnPlateau", rate=self.rate, factor=self.factor)
+        count("ReduceOnPlateau", least=0, patience=self.patience)
+        if self.factor >= 1:
+            raise ConfigurationError(f"The 'factor' parameter of ReduceOnPlateau must be < 1. Got {self.factor!r}.")
+
+    def rate_after(self, losses: list[float]) -> float:
+        """The rate that holds after epochs with these watched losses."""
+        rate, best, waited = self.rate, math.inf, 0
+        for loss in losses:
+            if loss < best - self.tolerance * abs(best if best < math.inf else 0.0):
+                best, waited = loss, 0
+            else:
+                waited += 1
+            if waited > self.patience:
+                rate, waited = max(rate * self.factor, self.least), 0
+        return rate
+
+    def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
+        return np.full(len(steps), float(self.rate))

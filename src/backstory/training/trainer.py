@@ -1,0 +1,308 @@
+"""The training loop: epochs cut into chunks of steps for an engine, with everything that is served between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.engine.contract import Array, Chunk, Engine, Failure, UpdateRule
+from backstory.engine.counter import permutations
+from backstory.engine.reference import penalty_term
+from backstory.errors import DivergenceError
+from backstory.network.spec import Spec
+from backstory.training.callbacks import EarlyStopping, Event, EveryEpoch, EverySteps
+from backstory.training.history import Epoch, History
+from backstory.training.optimizers import Optimizer
+from backstory.training.progress import Progress
+from backstory.training.schedules import Plan, ReduceOnPlateau
+
+ROWS_PER_CALL = 1 << 16
+"""Short epochs are taken together, up to so many visits of rows, when nothing has to happen between them."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows ready for an engine: X (n, n_in), y (n, n_out) or (n,) class indices, weights (n,) or None."""
+
+    X: Array
+    y: Array
+    sample_weight: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What one call of `fit` asks for, already checked."""
+
+    batch_size: int
+    epochs: int
+    shuffle: bool
+    seed: int
+    dropout: tuple[float, ...]
+    clip_norm: float | None
+    clip_value: float | None
+    frozen: tuple[bool, ...]
+    threads: int
+    early_stopping: EarlyStopping | None = None
+    per_epoch: tuple[EveryEpoch, ...] = ()
+    per_steps: tuple[EverySteps, ...] = ()
+    metrics: dict[str, Callable[[Array, Array], float]] = field(default_factory=dict)
+    progress: bool | None = None
+
+
+@dataclass
+class Memory:
+    """What training again goes on from: the optimizer's state and how far it has come."""
+
+    optimizer: Any = None
+    state: dict[str, Array] = field(default_factory=dict)
+    steps: int = 0
+    epochs: int = 0
+
+    def ready(self, optimizer: Optimizer, parameters: Array) -> None:
+        """Keep the state if it belongs to an equal optimizer, else start a new one."""
+        if self.optimizer == optimizer and all(len(slot) == len(parameters) for slot in self.state.values()):
+            return
+        self.optimizer, self.steps = optimizer, 0
+        self.state = {name: np.full_like(parameters, start) for name, start in optimizer.rule().slots.items()}
+
+
+class Trainer:
+    """One call of `fit` with a step-by-step optimizer (L-BFGS has a loop of its own, in `lbfgs`)."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        spec: Spec,
+        parameters: Array,
+        data: Data,
+        options: Options,
+        memory: Memory,
+        validation: Data | None = None,
+        owner: Any = None,
+    ) -> None:
+        self.engine, self.spec, self.parameters = engine, spec, parameters
+        self.data, self.options, self.memory = data, options, memory
+        self.validation, self.owner = validation, owner
+        self.batch_size = min(options.batch_size, len(data))
+        self.steps_per_epoch = -(-len(data) // self.batch_size)
+        self.plan = Plan(options.epochs * self.steps_per_epoch, self.steps_per_epoch)
+        self.history = History()
+        self.first_epoch = memory.epochs
+        self.steps_done = 0
+        self.watched: list[float] = []
+        self.best: Array | None = None
+
+    def run(self) -> History:
+        """Train; the weights are always those of the last whole step, or of the best epoch with early stopping."""
+        self.started = time.perf_counter()
+        self.rule: UpdateRule = self.memory.optimizer.rule()
+        with Progress(self.options.epochs, self.options.progress) as progress:
+            while len(self.history) < self.options.epochs:
+                try:
+                    self._epochs(min(self._epochs_at_once(progress), self.options.epochs - len(self.history)))
+                    progress.show(self.history)
+                    if self.stops():
+                        break
+                except _Stop:
+                    self.history.stopped = "callback"
+                    break
+                except KeyboardInterrupt:
+                    self.history.stopped = "interrupted"
+                    self.keep_best()
+                    raise
+        self.keep_best()
+        return self.history
+
+    def _epochs_at_once(self, progress: Progress) -> int:
+        o = self.options
+        between = o.per_epoch or o.per_steps or o.early_stopping or self.validation or progress.visible
+        if between or self.spec.penalty is not None or isinstance(self._schedule, ReduceOnPlateau):
+            return 1
+        return max(1, ROWS_PER_CALL // len(self.data))
+
+    @property
+    def _schedule(self) -> Any:
+        return self.memory.optimizer.schedule
+
+    def _epochs(self, n: int) -> None:
+        """Take n epochs, in chunks that end where a callback per steps is due, and record them."""
+        rows, per_epoch, done = len(self.data), self.steps_per_epoch, len(self.history)
+        epochs = range(self.memory.epochs, self.memory.epochs + n)
+        shuffled = permutations(self.options.seed, epochs, rows) if self.options.shuffle else None
+        order = np.tile(np.arange(rows), n) if shuffled is None else shuffled.reshape(-1)
+        starts = np.arange(n)[:, None] * rows + np.arange(per_epoch) * self.batch_size
+        offsets = np.append(starts.reshape(-1), n * rows)
+        steps = np.arange(done * per_epoch, (done + n) * per_epoch)
+        rates = self._rates(steps)
+        record = (steps + 1) % per_epoch == 0
+        losses = np.empty(len(steps))
+        norms: list[NDArray[np.float64]] = []
+        before = time.perf_counter() - self.started
+        at = 0
+        while at < len(steps):
+            end = min(at + self._steps_until_callback(), len(steps))
+            piece = slice(at, end)
+            result = self.engine.train(
+                self.parameters,
+                self.rule,
+                self.memory.state,
+                Chunk(
+                    X=self.data.X,
+                    y=self.data.y,
+                    sample_weight=self.data.sample_weight,
+                    order=order,
+                    offsets=offsets[at : end + 1],
+                    first_step=self.memory.steps,
+                    learning_rates=rates[piece],
+                    epochs=np.repeat(np.asarray(epochs), per_epoch)[piece],
+                    seed=self.options.seed,
+                    dropout=self.options.dropout,
+                    clip_norm=self.options.clip_norm,
+                    clip_value=self.options.clip_value,
+                    frozen=self.options.frozen,
+                    record=record[piece],
+                ),
+                self.options.threads,
+            )
+            losses[at : at + result.steps] = result.losses
+            norms.append(result.norms)
+            self.memory.steps += result.steps
+            self.steps_done += result.steps
+            if result.failure is not None:
+                raise self._divergence(result.failure, done + (at + result.failure.step) // per_epoch, rates)
+            at += result.steps
+            if at < len(steps):  # callbacks due at the end of an epoch see its record
+                self._serve_steps(losses[at - 1])
+        after = time.perf_counter() - self.started
+        self.memory.epochs += n
+        self._record(n, offsets, order, losses, np.concatenate(norms), rates, before, after)
+        self._serve_steps(losses[-1])
+
+    def _rates(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        schedule = self._schedule
+        if isinstance(schedule, ReduceOnPlateau):
+            return np.full(len(steps), schedule.rate_after(self.watched))
+        return np.asarray(schedule.rates(steps, self.plan), dtype=np.float64)
+
+    def _steps_until_callback(self) -> int:
+        due = [callback.n - self.steps_done % callback.n for callback in self.options.per_steps]
+        return min(due, default=1 << 62)
+
+    def _record(
+        self,
+        n: int,
+        offsets: NDArray[np.int64],
+        order: NDArray[np.int64],
+        losses: NDArray[np.float64],
+        norms: NDArray[np.float64],
+        rates: NDArray[np.float64],
+        before: float,
+        after: float,
+    ) -> None:
+        """Turn the steps' losses into the epochs' figures."""
+        per_epoch = self.steps_per_epoch
+        if self.spec.reduction == "mean":
+            weights = self.data.sample_weight
+            sizes = np.diff(offsets) if weights is None else np.add.reduceat(weights[order], offsets[:-1])
+            sizes = sizes.reshape(n, per_epoch).astype(np.float64)
+            means = (losses.reshape(n, per_epoch) * sizes).sum(axis=1) / sizes.sum(axis=1)
+        else:
+            means = losses.reshape(n, per_epoch).sum(axis=1)
+        penalty = penalty_term(self.spec, self.parameters)[0]
+        for epoch in range(n):
+            validation_loss, metrics = self.validate()
+            figures = Epoch(
+                loss=float(means[epoch]) + penalty,
+                validation_loss=validation_loss,
+                metrics=metrics,
+                gradient_norm=norms[epoch],
+                learning_rate=float(rates[(epoch + 1) * per_epoch - 1]),
+                seconds=before + (after - before) * (epoch + 1) / n,
+            )
+            self.history.epochs.append(figures)
+            self.watched.append(figures.loss if self.validation is None else validation_loss)
+
+    def validate(self) -> tuple[float, dict[str, float]]:
+        """Loss and metrics on the validation set; NaN and nothing without one."""
+        if self.validation is None:
+            return float("nan"), {}
+        X, y, weight = self.validation.X, self.validation.y, self.validation.sample_weight
+        loss = self.engine.loss(self.parameters, X, y, weight, self.options.threads)
+        if not self.options.metrics:
+            return loss, {}
+        outputs = self.engine.predict(self.parameters, X, self.options.threads)
+        return loss, {name: float(metric(y, outputs)) for name, metric in self.options.metrics.items()}
+
+    def _event(self, loss: float) -> Event:
+        return Event(self.owner, len(self.history), self.steps_done, self.history, float(loss))
+
+    def _serve_steps(self, loss: float) -> None:
+        for callback in self.options.per_steps:
+            if self.steps_done % callback.n == 0 and callback.function(self._event(loss)) is True:
+                raise _Stop
+
+    def stops(self) -> bool:
+        """Serve the callbacks per epoch and early stopping; whether training ends here."""
+        stop = False
+        for callback in self.options.per_epoch:
+            stop |= callback.function(self._event(self.history.epochs[-1].loss)) is True
+        if stop:
+            self.history.stopped = "callback"
+        if self.options.early_stopping is not None:
+            best, exhausted = self.options.early_stopping.best(self.watched)
+            if best == len(self.watched) - 1:
+                self.best = self.parameters.copy()
+            if exhausted:
+                self.history.stopped, stop = "early stopping", True
+        return stop
+
+    def keep_best(self) -> None:
+        """With early stopping, put the best epoch's weights back."""
+        if self.options.early_stopping is not None and self.best is not None:
+            self.history.best_epoch = self.options.early_stopping.best(self.watched)[0]
+            self.parameters[:] = self.best
+
+    def _divergence(self, failure: Failure, epoch: int, rates: NDArray[np.float64]) -> DivergenceError:
+        return divergence(failure, self.steps_done + 1, epoch + 1, float(rates[0]), self.history)
+
+
+class _Stop(Exception):
+    """A callback per steps asked to stop."""
+
+
+_PLACES = {
+    "input": "an input",
+    "activation": "an activation of layer {layer}",
+    "loss": "the loss",
+    "delta": "a delta (dL/dz) of layer {layer}",
+    "gradient": "the gradient of layer {layer}",
+    "weight": "an updated parameter of layer {layer}",
+}
+
+
+def divergence(failure: Failure, step: int, epoch: int, rate: float, history: History) -> DivergenceError:
+    """The error for a number that became non-finite, saying where it began and what to try."""
+    place = _PLACES[failure.quantity].format(layer=failure.layer)
+    row = f" for row {failure.row} of X" if failure.row >= 0 else ""
+    message = (
+        f"Training stopped: {place} became NaN or infinite at step {step} (epoch {epoch}){row}. "
+        f"The weights are those before that step. Try a lower learning rate than {rate:g}, clip=1.0, or inputs and "
+        "targets scaled to about 1."
+    )
+    return DivergenceError(
+        message,
+        step=step,
+        epoch=epoch,
+        layer=failure.layer,
+        row=failure.row,
+        quantity=failure.quantity,
+        history=history,
+    )

@@ -1,0 +1,61 @@
+"""What README.md shows is true: its examples give what they print, its commands run, its links lead somewhere."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+from scripts.transcript import BEGIN, END, replaced
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_examples_print_what_they_say() -> None:
+    (example,) = blocks("pycon")
+    test = doctest.DocTestParser().get_doctest(example, {}, "README.md", "README.md", 0)
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_commands_run(tmp_path: Path) -> None:
+    iris = load_iris()
+    rows = np.column_stack([iris.data.astype(str), iris.target_names[iris.target]])
+    header = ",".join([*(name.replace(" (cm)", "").replace(" ", "_") for name in iris.feature_names), "species"])
+    np.savetxt(tmp_path / "iris.csv", rows, fmt="%s", delimiter=",", header=header, comments="")
+    (block,) = [block for block in blocks("") if block.startswith("backstory train")]
+    for line in block.splitlines():
+        command = [str(Path(sys.executable).parent / "backstory"), *shlex.split(line)[1:]]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    assert len((tmp_path / "predictions.csv").read_text(encoding="utf-8").splitlines()) == 1 + len(rows)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_transcript_is_there_and_a_new_one_takes_its_place() -> None:
+    assert "$ backstory demo" in README
+    changed = replaced(README, "a new line")
+    assert replaced(changed, "a new line") == changed
+    assert f"```\n$ backstory demo\na new line\n```\n{END}" in changed
+
+
+def test_a_readme_without_markers_is_refused() -> None:
+    with pytest.raises(SystemExit, match=re.escape(BEGIN)):
+        replaced("no markers here", "a new line")

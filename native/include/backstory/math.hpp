@@ -1,3 +1,380 @@
-// Elementary functions on vectors (declarations first; definitions follow in the next commit).
+// Elementary functions on whole vectors, for float and double: right to about 2 units in the last place for float and
+// 4 for double, at denormals and infinities too; NaN stays NaN. No branch depends on a lane's neighbors, except that
+// sine and cosine of huge arguments take a slow path lane by lane, which leaves the other lanes as they are.
+//
+// The polynomials are Chebyshev fits on the interval that the reduction leaves (errors below a tenth of a rounding);
+// the reductions are the usual ones: powers of two for exp and log, pi/2 for sine, tan(pi/8) for the arctangent.
 #pragma once
+
+#include <cmath>
+#include <limits>
+
 #include "backstory/simd.hpp"
+
+namespace bs {
+
+// ---------------------------------------------------------------------------------------------------------------
+// Tools
+
+// c[0] + x (c[1] + x (c[2] + ...)).
+template <VectorLike X, std::size_t N>
+BS_INLINE X polynomial(X x, const element<X> (&c)[N]) {
+    X sum = set1(c[N - 1]);
+    for (std::size_t i = N - 1; i-- > 0;) sum = fma(sum, x, set1(c[i]));
+    return sum;
+}
+
+// What differs between float and double.
+template <class T>
+struct Format;
+template <>
+struct Format<float> {
+    static constexpr int mantissa = 23, bias = 127;
+    static constexpr float rounder = 0x1.8p23f;               // adding it rounds to an integer, left in the low bits
+    static constexpr float normal = 0x1p-126f;                // the smallest number that is not denormal
+    static constexpr float into_normal = 0x1p25f;             // times a denormal is normal
+    static constexpr float into_normal_exponent = 25;
+    static constexpr float ln2_high = 0x1.62ep-1f, ln2_low = 0x1.0bfbe8p-15f;  // n * ln2_high is exact
+    static constexpr float exp_low = -104.0f, exp_high = 89.0f;               // beyond: 0 and infinity
+    static constexpr float expm1_low = -18.0f;                                // beyond: -1
+    static constexpr float tiny = 0x1p-26f;                                   // expm1(x) = log1p(x) = x below it
+    static constexpr float expm1_tail[] = {0.5f,          0.166666672f,   0.0416664667f,
+                                           0.00833331048f, 0.00139336498f, 0.000198909911f};
+    static constexpr float log_tail[] = {0.666666687f, 0.400001228f, 0.285507798f, 0.233316138f};
+};
+template <>
+struct Format<double> {
+    static constexpr int mantissa = 52, bias = 1023;
+    static constexpr double rounder = 0x1.8p52;
+    static constexpr double normal = 0x1p-1022;
+    static constexpr double into_normal = 0x1p54;
+    static constexpr double into_normal_exponent = 54;
+    static constexpr double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10;
+    static constexpr double exp_low = -746.0, exp_high = 710.0;
+    static constexpr double expm1_low = -40.0;
+    static constexpr double tiny = 0x1p-55;
+    static constexpr double expm1_tail[] = {
+        0.5,                   0.16666666666666671,   0.041666666666666671,  0.0083333333333261358,
+        0.0013888888888883748, 0.00019841269874820627, 2.4801587325547743e-05, 2.7557255400206422e-06,
+        2.7557273643110297e-07, 2.5105217004720745e-08, 2.0914686968086876e-09};
+    static constexpr double log_tail[] = {0.66666666666666663, 0.40000000000000885, 0.28571428570799784,
+                                          0.22222222392581045, 0.18181795547521137, 0.15386244737621665,
+                                          0.13268638369266825, 0.13088034850927555};
+};
+
+// max and min as a textbook means them: NaN where either side is.
+template <VectorLike X>
+BS_INLINE X nan_max(X a, X b) {
+    return select(a != a, a, max(a, b));
+}
+template <VectorLike X>
+BS_INLINE X nan_min(X a, X b) {
+    return select(a != a, a, min(a, b));
+}
+
+// -1, 0 or 1; NaN for NaN.
+template <VectorLike X>
+BS_INLINE X sign(X a) {
+    const X one = set1(element<X>(1));
+    return select(a > X{}, one, select(a < X{}, -one, select(a == X{}, X{}, a)));
+}
+
+// Run a function written for double on each half of a vector of floats: slower by two, right to the last place.
+template <class F>
+BS_INLINE V<float> in_double(V<float> x, F f) {
+    return narrow(f(widen_low(x)), f(widen_high(x)));
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Exponentials
+
+// x = n ln 2 + r with |r| <= ln 2 / 2.
+template <VectorLike X>
+struct ExpReduced {
+    using I = V<int_of<element<X>>>;
+    X r;
+    X n_float;
+    I n;
+};
+template <VectorLike X>
+BS_INLINE ExpReduced<X> exp_reduce(X x) {
+    using T = element<X>;
+    using F = Format<T>;
+    using I = V<int_of<T>>;
+    const X rounder = set1(F::rounder);
+    const X shifted = fma(x, set1(T(1.4426950408889634074)), rounder);
+    const X n = shifted - rounder;
+    const X r = fma(-n, set1(F::ln2_low), fma(-n, set1(F::ln2_high), x));
+    return {r, n, bits<I>(shifted) - bits<I>(rounder)};
+}
+
+// 2^n for n within the exponents of normal numbers.
+template <VectorLike X>
+BS_INLINE X power_of_two(V<int_of<element<X>>> n) {
+    using F = Format<element<X>>;
+    return bits<X>((n + F::bias) << F::mantissa);
+}
+
+// p * 2^n for any n, through denormals to 0 and up to infinity.
+template <VectorLike X>
+BS_INLINE X scale_by_power(X p, const ExpReduced<X>& e) {
+#if defined(BS_AVX512)
+    if constexpr (std::is_same_v<element<X>, float>)
+        return X(_mm512_scalef_ps(__m512(p), __m512(e.n_float)));
+    else
+        return X(_mm512_scalef_pd(__m512d(p), __m512d(e.n_float)));
+#else
+    using U = uint_of<element<X>>;
+    using I = V<int_of<element<X>>>;
+    // n / 2 rounded down, by a logical shift (AVX2 has no arithmetic one for 64 bits) of a number made positive.
+    const I half = bits<I>((bits<V<U>>(e.n) + U(2048)) >> 1) - 1024;
+    return p * power_of_two<X>(half) * power_of_two<X>(e.n - half);
+#endif
+}
+
+// exp(r) - 1 for |r| <= ln 2 / 2.
+template <VectorLike X>
+BS_INLINE X expm1_reduced(X r) {
+    return fma(r * r, polynomial(r, Format<element<X>>::expm1_tail), r);
+}
+
+template <VectorLike X>
+BS_INLINE X exp(X x) {
+    using T = element<X>;
+    using F = Format<T>;
+    const auto e = exp_reduce(max(set1(F::exp_low), min(set1(F::exp_high), x)));
+    return scale_by_power(expm1_reduced(e.r) + set1(T(1)), e);
+}
+
+// exp(x) - 1 for x <= 80: the part of expm1 that tanh and the ELU family need.
+template <VectorLike X>
+BS_INLINE X expm1_not_large(X x) {
+    using T = element<X>;
+    const auto e = exp_reduce(max(set1(Format<T>::expm1_low), x));
+    const X power = power_of_two<X>(e.n);
+    return fma(power, expm1_reduced(e.r), power - set1(T(1)));
+}
+
+template <VectorLike X>
+BS_INLINE X expm1(X x) {
+    using T = element<X>;
+    using F = Format<T>;
+    const auto e = exp_reduce(max(set1(F::expm1_low), min(set1(F::exp_high), x)));
+    const X half_power = power_of_two<X>(e.n - 1);  // half, so that 2^1024 is no infinity before its time
+    const X y = fma(half_power, expm1_reduced(e.r), half_power - set1(T(0.5))) * set1(T(2));
+    return select(abs(x) < set1(F::tiny), x, y);
+}
+
+// 1 / (1 + exp(-x)).
+template <VectorLike X>
+BS_INLINE X sigmoid(X x) {
+    using T = element<X>;
+    const X one = set1(T(1));
+    const X e = exp(-abs(x));
+    return select(x >= X{}, one, e) / (one + e);
+}
+
+template <VectorLike X>
+BS_INLINE X tanh(X x) {
+    using T = element<X>;
+    const X t = expm1_not_large(set1(T(-2)) * abs(x));
+    return copy_sign(t / (t + set1(T(2))), x);
+}
+
+template <VectorLike X>
+BS_INLINE X sinh(X x) {
+    using T = element<X>;
+    const X y = abs(x), half = set1(T(0.5)), one = set1(T(1));
+    const X t = expm1(min(set1(T(20)), y));            // exact differences where they matter ...
+    const X root = exp(half * y);                      // ... and exp(y) / 2 without overflow where they do not
+    const X value = select(y > set1(T(20)), (half * root) * root, half * (t + t / (t + one)));
+    return copy_sign(select(y != y, y, value), x);
+}
+
+template <VectorLike X>
+BS_INLINE X cosh(X x) {
+    using T = element<X>;
+    const X half = set1(T(0.5));
+    const X root = exp(half * abs(x));
+    return fma(half * root, root, half / (root * root));
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Logarithms
+
+// k ln 2 + log(1 + f) + correction, for 1 + f in [sqrt(1/2), sqrt(2)]: log(1 + f) = 2 artanh(s), s = f / (2 + f).
+template <VectorLike X>
+BS_INLINE X log_reduced(X k, X f, X correction) {
+    using T = element<X>;
+    using F = Format<T>;
+    const X s = f / (f + set1(T(2)));
+    const X w = s * s;
+    const X tail = w * polynomial(w, F::log_tail);
+    const X half_square = set1(T(0.5)) * f * f;
+    const X low = fma(k, set1(F::ln2_low), correction);
+    return fma(k, set1(F::ln2_high), f - (half_square - fma(s, half_square + tail, low)));
+}
+
+// x = 2^k (1 + f) for a normal x > 0.
+template <VectorLike X>
+struct LogReduced {
+    X k, f;
+};
+template <VectorLike X>
+BS_INLINE LogReduced<X> log_reduce(X x) {
+    using T = element<X>;
+    using F = Format<T>;
+    using U = V<uint_of<T>>;
+    const U one = bits<U>(set1(T(1))), root_half = bits<U>(set1(T(0.70710678118654752440)));
+    const U mantissa_mask = U{} + ((uint_of<T>(1) << F::mantissa) - 1);
+    const U shifted = bits<U>(x) + (one - root_half);
+    // The biased exponent as a number: put it into the mantissa of 2^mantissa and subtract that again.
+    const X power = set1(static_cast<T>(uint_of<T>(1) << F::mantissa));
+    const X k = bits<X>((shifted >> F::mantissa) | bits<U>(power)) - (power + set1(T(F::bias)));
+    return {k, bits<X>((shifted & mantissa_mask) + root_half) - set1(T(1))};
+}
+
+template <VectorLike X>
+BS_INLINE X log(X x) {
+    using T = element<X>;
+    using F = Format<T>;
+    const X infinity = set1(std::numeric_limits<T>::infinity());
+    const auto denormal = x < set1(F::normal);
+    LogReduced<X> e = log_reduce(select(denormal, x * set1(F::into_normal), x));
+    e.k = e.k - select(denormal, set1(F::into_normal_exponent), X{});
+    const X y = select(x == infinity, infinity, log_reduced(e.k, e.f, X{}));
+    return select(x > X{}, y, select(x == X{}, -infinity, set1(std::numeric_limits<T>::quiet_NaN())));
+}
+
+template <VectorLike X>
+BS_INLINE X log1p(X x) {
+    using T = element<X>;
+    const X one = set1(T(1)), infinity = set1(std::numeric_limits<T>::infinity());
+    const X u = one + x;
+    const LogReduced<X> e = log_reduce(u);
+    // Near 0 f is x itself; elsewhere what rounding 1 + x lost comes back as a correction.
+    const auto near = (x > set1(T(-0.2928))) & (x < set1(T(0.4142)));
+    const X lost = select(x > one, one - (u - x), x - (u - one)) / u;
+    const X y = log_reduced(select(near, X{}, e.k), select(near, x, e.f), select(near, X{}, lost));
+    const X bounded = select(abs(x) < set1(Format<T>::tiny), x, select(x == infinity, infinity, y));
+    return select(x > -one, bounded, select(x == -one, -infinity, set1(std::numeric_limits<T>::quiet_NaN())));
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Trigonometry
+
+// sin and cos of r, |r| <= pi / 4.
+BS_INLINE V<double> sin_reduced(V<double> r) {
+    static constexpr double c[] = {-0.16666666666666666,    0.0083333333333333315,  -0.00019841269841265063, 2.7557319219337312e-06,
+                                   -2.5052106231802837e-08, 1.6058531516797758e-10, -7.5866910941979582e-13};
+    const V<double> w = r * r;
+    return fma(r * w, polynomial(w, c), r);
+}
+BS_INLINE V<double> cos_reduced(V<double> r) {
+    static constexpr double c[] = {0.041666666666666664,   -0.0013888888888888887, 2.4801587301584645e-05, -2.7557319221401792e-07,
+                                   2.0876755790721963e-09, -1.1470460830795304e-11, 4.7458685530816656e-14};
+    const V<double> w = r * r, one = set1(1.0);
+    const V<double> h = set1(0.5) * w, high = one - h;
+    return high + fma(w * w, polynomial(w, c), (one - high) - h);
+}
+
+// sin(x + quarter_turns pi / 2). pi/2 is subtracted in three parts, exactly, up to 2^19 quarter turns; the C library
+// takes over beyond. Infinity gives NaN.
+BS_NOINLINE inline V<double> sin_far(V<double> x, V<double> near, double limit, int quarter_turns) {
+    for (int i = 0; i < lanes<double>; ++i)
+        if (!(std::fabs(x[i]) <= limit)) near[i] = quarter_turns ? std::cos(x[i]) : std::sin(x[i]);
+    return near;
+}
+BS_INLINE V<double> sin_shifted(V<double> x, int quarter_turns) {
+    constexpr double limit = 8.0e5;
+    const V<double> rounder = set1(Format<double>::rounder);
+    const auto far = !(abs(x) <= set1(limit));
+    const V<double> shifted = fma(x, set1(0.63661977236758134308), rounder);
+    const V<double> n = shifted - rounder;
+    const V<double> r1 = fma(-n, set1(1.57079632673412561417e+00), x);
+    const V<double> r2 = fma(-n, set1(6.07710050630396597660e-11), r1);
+    const V<double> r = fma(-n, set1(2.02226624879595063154e-21), r2);
+    const auto turns = bits<V<std::int64_t>>(shifted) + quarter_turns;
+    const V<double> s = sin_reduced(r), c = cos_reduced(r);
+    const V<double> value = select((turns & 1) != 0, c, s);
+    const V<double> y = bits<V<double>>(bits<V<std::uint64_t>>(value) ^ (bits<V<std::uint64_t>>(turns & 2) << 62));
+    return any(far) ? sin_far(x, y, limit, quarter_turns) : y;
+}
+BS_INLINE V<double> sin(V<double> x) { return select(x == V<double>{}, x, sin_shifted(x, 0)); }
+BS_INLINE V<double> cos(V<double> x) { return sin_shifted(x, 1); }
+BS_INLINE V<double> tan(V<double> x) { return sin(x) / cos(x); }
+BS_INLINE V<float> sin(V<float> x) { return in_double(x, [](V<double> h) { return sin(h); }); }
+BS_INLINE V<float> cos(V<float> x) { return in_double(x, [](V<double> h) { return cos(h); }); }
+BS_INLINE V<float> tan(V<float> x) { return in_double(x, [](V<double> h) { return tan(h); }); }
+
+BS_INLINE V<double> arctan(V<double> x) {
+    static constexpr double c[] = {-0.33333333333333331, 0.19999999999999804,   -0.14285714285659779, 0.11111111105150588,
+                                   -0.090909087532591124, 0.076922963680422965, -0.066664247602005205, 0.058789275544738069,
+                                   -0.052304436406869478, 0.045515447340221615, -0.034569315063326091, 0.016284375050043393};
+    const V<double> y = abs(x), one = set1(1.0);
+    // arctan y = pi/4 + arctan((y - 1)/(y + 1)) = pi/2 - arctan(1/y): what is left is below tan(pi/8).
+    const auto middle = y > set1(0.41421356237309503), high = y > set1(2.4142135623730949);
+    const V<double> top = select(high, -one, select(middle, y - one, y));
+    const V<double> bottom = select(high, y, select(middle, y + one, one));
+    const V<double> offset = select(high, set1(1.5707963267948966), select(middle, set1(0.78539816339744828), V<double>{}));
+    const V<double> offset_low = select(high, set1(6.123233995736766e-17), select(middle, set1(3.061616997868383e-17), V<double>{}));
+    const V<double> r = top / bottom, w = r * r;
+    return copy_sign(offset + (fma(r * w, polynomial(w, c), offset_low) + r), x);
+}
+BS_INLINE V<float> arctan(V<float> x) { return in_double(x, [](V<double> h) { return arctan(h); }); }
+
+// ---------------------------------------------------------------------------------------------------------------
+// Error function
+
+// exp(-y^2) erfcx(y) for y >= 1/2, where (1 + 2 y) erfcx(y) is a polynomial in (y - 3) / (y + 3).
+BS_INLINE V<double> erfc_tail(V<double> y) {
+    static constexpr double c[] = {
+        1.2530080582697296,      -0.13562110612458134,    -0.047562294353450579,  0.12964515870278351,
+        -0.11927366341532432,    0.068308027343070774,    -0.023770514918036445,  0.0025293918326751859,
+        0.0018886903466049378,   -0.00077983243987931326, -0.0001051596522473519, 0.00012510037313823361,
+        4.9484535339192485e-06,  -2.0104454851557477e-05, -7.2706031098829307e-07, 3.4816869834520462e-06,
+        3.4482536968247793e-07,  -6.2991291032825409e-07, -1.2169240627639653e-07, 1.1177528463195771e-07,
+        2.2923930099218989e-08,  -1.5410552924746669e-08};
+    const V<double> one = set1(1.0), three = set1(3.0);
+    y = min(set1(28.0), y);  // beyond, the result is 0
+    const V<double> scaled = polynomial((y - three) / (y + three), c);
+    // y^2 = high^2 - d with high^2 exact, so that exp(-y^2) keeps its last places.
+    const V<double> high = bits<V<double>>(bits<V<std::uint64_t>>(y) & (V<std::uint64_t>{} + 0xfffffffff8000000ull));
+    const V<double> d = (high - y) * (high + y);
+    const V<double> correction = fma(fma(fma(d, set1(1.0 / 6), set1(0.5)), d, one), d, one);
+    return exp(-high * high) * (correction * (scaled / fma(y, set1(2.0), one)));
+}
+BS_INLINE V<double> erf_middle(V<double> x) {  // |x| <= 1
+    static constexpr double c[] = {1.1283791670955126,      -0.37612638903183748,   0.11283791670954879,     -0.026866170645076792,
+                                   0.0052239776248180145,   -0.000854832698083379,  0.0001205533111164271,   -1.4925595266831182e-05,
+                                   1.6461000484121368e-06,  -1.6350312701054695e-07, 1.4659775274047436e-08, -1.1372848856791674e-09,
+                                   5.9571761477489113e-11};
+    return x * polynomial(x * x, c);
+}
+BS_INLINE V<double> erf(V<double> x) {
+    const V<double> y = abs(x), one = set1(1.0);
+    const V<double> outer = copy_sign(one - erfc_tail(max(set1(0.5), y)), x);
+    return select(y > one, outer, erf_middle(x));
+}
+// 1 - erf(x), without the cancellation where erf(x) is close to 1.
+BS_INLINE V<double> erfc(V<double> x) {
+    const V<double> y = abs(x), one = set1(1.0);
+    const V<double> tail = erfc_tail(max(set1(0.5), y));
+    const V<double> outer = select(x > V<double>{}, tail, set1(2.0) - tail);
+    return select(y > set1(0.5), outer, one - erf_middle(x));
+}
+BS_INLINE V<float> erf(V<float> x) { return in_double(x, [](V<double> h) { return erf(h); }); }
+BS_INLINE V<float> erfc(V<float> x) { return in_double(x, [](V<double> h) { return erfc(h); }); }
+
+// ---------------------------------------------------------------------------------------------------------------
+// Powers
+
+// Any real exponent, lane by lane through the C library; whole exponents become products before they come here.
+template <VectorLike X>
+BS_NOINLINE inline X pow(X x, X exponent) {
+    for (int i = 0; i < lanes<element<X>>; ++i)
+        x[i] = static_cast<element<X>>(std::pow(static_cast<double>(x[i]), static_cast<double>(exponent[i])));
+    return x;
+}
+
+}  // namespace bs

@@ -5,6 +5,7 @@ A file is written beside its place and moved there whole, so a full disk or a ki
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -34,9 +35,16 @@ def save(path: str | os.PathLike[str], spec: Spec, flat: Array, extra: Mapping[s
     from safetensors.numpy import save as to_bytes
 
     tensors = {name: flat[at : at + int(np.prod(shape))].reshape(shape) for name, at, shape in spec.layout}
-    header = {"backstory": json.dumps({"format": FORMAT, "spec": spec.to_dict(), **extra})}
-    content = to_bytes({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata=header)
-    write_whole(Path(path), content)
+    content = {"format": FORMAT, "spec": spec.to_dict(), **extra}
+    header = {"backstory": json.dumps({**content, "sha256": _digest(content, flat)})}
+    write_whole(Path(path), to_bytes(tensors, metadata=header))
+
+
+def _digest(content: Mapping[str, Any], flat: Array) -> str:
+    """SHA-256 over the header's content and the parameters, to notice alterations."""
+    text = json.dumps(content, sort_keys=True)
+    little_endian = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
+    return hashlib.sha256(text.encode() + little_endian.tobytes()).hexdigest()
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -87,15 +95,16 @@ def load(path: str | os.PathLike[str]) -> tuple[Spec, Array, dict[str, Any]]:
             f"{str(path)!r} has format {header.get('format')!r}, and this version of backstory reads up to {FORMAT}. "
             "Upgrade backstory to read it."
         )
+    digest = header.pop("sha256", None)
     try:
-        spec = Spec.from_dict(header.pop("spec"))
+        spec = Spec.from_dict(header["spec"])
     except (BackstoryError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(f"The header of {str(path)!r} describes no network ({error}). The file was altered.") from None
-    flat = np.zeros(spec.n_parameters, dtype=spec.dtype)
     wanted = {name: (shape, spec.dtype) for name, _, shape in spec.layout}
     found = {name: (tensor.shape, tensor.dtype.name) for name, tensor in tensors.items()}
     if wanted != found:
         raise ModelFileError(f"The arrays in {str(path)!r} do not fit its network. The file was altered.")
-    for name, at, shape in spec.layout:
-        flat[at : at + int(np.prod(shape))] = tensors[name].reshape(-1)
-    return spec, flat, {key: value for key, value in header.items() if key != "format"}
+    flat = np.concatenate([tensors[name].reshape(-1) for name, _, _ in spec.layout])
+    if _digest(header, flat) != digest:
+        raise ModelFileError(f"{str(path)!r} was altered after it was saved: its checksum differs. Take a copy of it.")
+    return spec, flat, {key: value for key, value in header.items() if key not in ("format", "spec")}

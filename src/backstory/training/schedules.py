@@ -19,10 +19,19 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a schedule may know of the run: how many steps it has in all, and how many make an epoch."""
+    """What a schedule may know of the run: how many steps it has in all (None: open), and how many make an epoch."""
 
-    steps: int
+    steps: int | None
     steps_per_epoch: int
+
+    def last_step(self, schedule: str) -> int:
+        """The index of the run's last step; raises ConfigurationError where the run has no planned end."""
+        if self.steps is None:
+            raise ConfigurationError(
+                f"{schedule} needs to know how many steps there will be, and single steps have no planned end. "
+                "Use fit, or a constant rate."
+            )
+        return self.steps - 1
 
 
 @runtime_checkable
@@ -202,7 +211,7 @@ class Cosine:
 
     def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
         rising = self.rate * (steps + 1) / (self.warmup + 1)
-        progress = (steps - self.warmup) / max(plan.steps - 1 - self.warmup, 1)
+        progress = (steps - self.warmup) / max(plan.last_step("Cosine") - self.warmup, 1)
         falling = self.final + (self.rate - self.final) * 0.5 * (1 + np.cos(np.pi * np.clip(progress, 0, 1)))
         return np.where(steps < self.warmup, rising, falling)
 
@@ -242,7 +251,7 @@ class OneCycle:
     def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
         start = self.rate / self.start_divisor
         end = start / self.final_divisor
-        last = max(plan.steps - 1, 1)
+        last = max(plan.last_step("OneCycle"), 1)
         top = self.rise * last
 
         def cosine(low: float, high: float, progress: Floats) -> Floats:

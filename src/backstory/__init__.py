@@ -1,0 +1,95 @@
+"""Train a neural network by backpropagation, fast, and ask any gradient for its backstory.
+
+Importing this package loads NumPy and nothing heavier; every name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as _numpy  # noqa: F401 - all of backstory stands on it, so the first use of a name need not load it
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from backstory.errors import BackstoryError as BackstoryError
+    from backstory.errors import ConfigurationError as ConfigurationError
+    from backstory.errors import DataError as DataError
+    from backstory.errors import DivergenceError as DivergenceError
+    from backstory.errors import ExpressionError as ExpressionError
+    from backstory.errors import ModelFileError as ModelFileError
+    from backstory.estimators import MLPClassifier as MLPClassifier
+    from backstory.estimators import MLPRegressor as MLPRegressor
+    from backstory.functions import ELU as ELU
+    from backstory.functions import L1 as L1
+    from backstory.functions import L2 as L2
+    from backstory.functions import Activation as Activation
+    from backstory.functions import BinaryCrossEntropy as BinaryCrossEntropy
+    from backstory.functions import Constant as Constant
+    from backstory.functions import CrossEntropy as CrossEntropy
+    from backstory.functions import Elastic as Elastic
+    from backstory.functions import Huber as Huber
+    from backstory.functions import LeakyReLU as LeakyReLU
+    from backstory.functions import Loss as Loss
+    from backstory.functions import Normal as Normal
+    from backstory.functions import Quantile as Quantile
+    from backstory.functions import Uniform as Uniform
+    from backstory.model import Gradients as Gradients
+    from backstory.model import Network as Network
+    from backstory.model import load as load
+    from backstory.show_config import show_config as show_config
+    from backstory.training.arguments import Clip as Clip
+    from backstory.training.callbacks import EarlyStopping as EarlyStopping
+    from backstory.training.callbacks import Event as Event
+    from backstory.training.callbacks import EveryEpoch as EveryEpoch
+    from backstory.training.callbacks import EverySteps as EverySteps
+    from backstory.training.history import History as History
+    from backstory.training.optimizers import LBFGS as LBFGS
+    from backstory.training.optimizers import SGD as SGD
+    from backstory.training.optimizers import Adagrad as Adagrad
+    from backstory.training.optimizers import Adam as Adam
+    from backstory.training.optimizers import AdamW as AdamW
+    from backstory.training.optimizers import Lion as Lion
+    from backstory.training.optimizers import Polyak as Polyak
+    from backstory.training.optimizers import Quotient as Quotient
+    from backstory.training.optimizers import RMSProp as RMSProp
+    from backstory.training.optimizers import Rprop as Rprop
+    from backstory.training.schedules import Cosine as Cosine
+    from backstory.training.schedules import Exponential as Exponential
+    from backstory.training.schedules import InverseTime as InverseTime
+    from backstory.training.schedules import OneCycle as OneCycle
+    from backstory.training.schedules import ReduceOnPlateau as ReduceOnPlateau
+    from backstory.training.schedules import Step as Step
+
+_HOMES = {
+    "backstory.errors": "BackstoryError ConfigurationError DataError DivergenceError ExpressionError ModelFileError",
+    "backstory.estimators": "MLPClassifier MLPRegressor",
+    "backstory.functions": "Activation BinaryCrossEntropy Constant CrossEntropy ELU Elastic Huber L1 L2 LeakyReLU Loss "
+    "Normal Quantile Uniform",
+    "backstory.model": "Gradients Network load",
+    "backstory.show_config": "show_config",
+    "backstory.training.arguments": "Clip",
+    "backstory.training.callbacks": "EarlyStopping Event EveryEpoch EverySteps",
+    "backstory.training.history": "History",
+    "backstory.training.optimizers": "Adagrad Adam AdamW LBFGS Lion Polyak Quotient RMSProp Rprop SGD",
+    "backstory.training.schedules": "Cosine Exponential InverseTime OneCycle ReduceOnPlateau Step",
+}
+"""Which module each public name lives in."""
+
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = ["__version__"]  # sorted, and the names above: written out by the line below
+__all__ = sorted([*__all__, *_HOME])  # noqa: PLE0605 - a list of str all the same
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'backstory' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,446 @@
+"""`Network`: the public class that joins spec, parameters, engines and training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.data.arrays import input_rows, row_weights
+from backstory.engine import Engine
+from backstory.engine import engine as find_engine
+from backstory.errors import ConfigurationError
+from backstory.functions import Activation, Loss, Penalty
+from backstory.network import file
+from backstory.network.parameters import aligned_zeros, initialize, views
+from backstory.network.spec import Spec
+from backstory.training import arguments, lbfgs
+from backstory.training.callbacks import read_callbacks, read_early_stopping
+from backstory.training.history import History
+from backstory.training.metrics import default_metrics
+from backstory.training.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
+from backstory.training.schedules import Plan
+from backstory.training.trainer import Chunk, Memory, Options, Trainer, divergence
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Derivatives of the loss by every parameter, laid out like `Network.weights` and `Network.biases`.
+
+    Attributes
+    ----------
+    weights : tuple of ndarray (n_in, n_out)
+    biases : tuple of ndarray (n_out,); empty for a network without biases
+    loss : float
+        The loss they are the derivatives of, penalty included.
+    """
+
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+    loss: float
+
+
+class Network:
+    """A feed-forward network: layers ``z = a_prev W + b``, ``a = f(z)``, and the loss that its training minimizes.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Units per layer, inputs first, outputs last. Two entries make a single layer, ``[2, 1]`` one neuron.
+    hidden : str, Activation, or a list with one per hidden layer
+    output : str or Activation
+    loss : str or Loss
+        The convention is in the name: ``"half_squared_error"`` is 1/2 of the sum over outputs, ``"squared_error"`` the
+        sum, ``"mean_squared_error"`` the mean over outputs.
+    penalty : Penalty, optional
+        For example ``L2(1e-4)``, which adds 1e-4/2 times the sum of all squared weights, whatever the batch size.
+    reduction : {"mean", "sum"}
+        Over the rows of a batch; a mean is weighted by the sample weights.
+    biases : bool
+    initializer : str, Initializer, or a list with one per layer, optional
+        By default the one that suits each layer's activation. Biases start at 0.
+    seed : int, optional
+        For first weights, shuffling and dropout; drawn when not given, and kept in `seed`.
+    dtype : {"float64", "float32"}
+
+    Raises
+    ------
+    ConfigurationError
+        An unknown name, or a loss that the output's range does not fit.
+
+    Examples
+    --------
+    >>> net = Network([2, 3, 1], hidden="tanh", seed=0)
+    >>> net.predict([[0.0, 0.0], [1.0, 1.0]]).shape
+    (2, 1)
+    """
+
+    classes: list[Any] | None = None
+    """The labels that outputs stand for, where the network was trained on a table."""
+    table: Any = None
+    """The encoding of raw columns, where the network was trained on a table."""
+
+    def __init__(
+        self,
+        sizes: Iterable[int],
+        *,
+        hidden: str | Activation | list[str | Activation] = "relu",
+        output: str | Activation = "identity",
+        loss: str | Loss = "half_squared_error",
+        penalty: Penalty | None = None,
+        reduction: str = "mean",
+        biases: bool = True,
+        initializer: Any = None,
+        seed: int | None = None,
+        dtype: Any = "float64",
+    ) -> None:
+        spec = Spec.of(list(sizes), hidden, output, loss, penalty, reduction, biases, dtype)
+        if seed is None:
+            seed = int(np.random.SeedSequence().generate_state(1)[0])
+        elif isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise ConfigurationError(f"The 'seed' parameter of Network must be an integer >= 0 or None. Got {seed!r}.")
+        self._adopt(spec, int(seed))
+        initialize(spec, self.parameters, self.seed, initializer)
+
+    def _adopt(self, spec: Spec, seed: int) -> None:
+        self.spec, self.seed = spec, seed
+        self.parameters = aligned_zeros(spec.n_parameters, spec.dtype)
+        self.weights, self.biases = views(spec, self.parameters)
+        self._engines: dict[str, Engine] = {}
+        self._memory = Memory()
+        self.history: History | None = None
+
+    def _engine(self, name: str) -> Engine:
+        if name not in self._engines:
+            self._engines[name] = find_engine(name, self.spec)
+        return self._engines[name]
+
+    def _rows(self, X: Any) -> Array:
+        return input_rows(X, self.spec.n_in, self.spec.dtype)
+
+    def predict(self, X: Any, *, threads: int | None = None, engine: str = "native") -> Array:
+        """The outputs of the network.
+
+        Parameters
+        ----------
+        X : array_like (n, n_in)
+        threads : int, optional
+            At most so many; by default as many as the machine allows.
+        engine : {"native", "reference"}
+
+        Returns
+        -------
+        ndarray (n, n_out) of the network's dtype
+        """
+        return self._engine(engine).predict(self.parameters, self._rows(X), read_threads(threads))
+
+    def activations(self, X: Any, *, engine: str = "native") -> tuple[Array, ...]:
+        """The values of every layer 1 ... L, each (n, n_l); the last are the outputs."""
+        return self._engine(engine).activations(self.parameters, self._rows(X))
+
+    def loss(
+        self, X: Any, y: Any, *, sample_weight: Any = None, threads: int | None = None, engine: str = "native"
+    ) -> float:
+        """The loss over the rows, penalty included.
+
+        Parameters
+        ----------
+        X : array_like (n, n_in)
+        y : array_like (n, n_out), or (n,) with one output, or (n,) integers as class indices
+        sample_weight : array_like (n,), optional
+        """
+        rows, aims, weight = self._batch(X, y, sample_weight)
+        return self._engine(engine).loss(self.parameters, rows, aims, weight, read_threads(threads))
+
+    def gradients(
+        self, X: Any, y: Any, *, sample_weight: Any = None, threads: int | None = None, engine: str = "native"
+    ) -> Gradients:
+        """The exact derivatives of `loss` by every weight and bias, penalty included.
+
+        Examples
+        --------
+        >>> net = Network([1, 1], initializer="zeros", seed=0)   # one linear neuron, L = 1/2 (a - y)^2
+        >>> net.gradients([[2.0]], [[1.0]]).weights[0]           # (a - y) x = (0 - 1) 2
+        array([[-2.]])
+        """
+        rows, aims, weight = self._batch(X, y, sample_weight)
+        found, flat = self._engine(engine).loss_and_gradient(
+            self.parameters, rows, aims, weight, read_threads(threads)
+        )
+        return Gradients(*views(self.spec, flat), loss=found)
+
+    def deltas(self, X: Any, y: Any, *, engine: str = "native") -> tuple[Array, ...]:
+        """dL/dz of every unit of layers 1 ... L, each (n, n_l): per row, of that row's own loss, not divided by n."""
+        rows, aims, _ = self._batch(X, y, None)
+        return self._engine(engine).deltas(self.parameters, rows, aims)
+
+    def input_gradients(self, X: Any, y: Any, *, engine: str = "native") -> Array:
+        """The derivatives of each row's own loss by its inputs, (n, n_in), not divided by n."""
+        rows, aims, _ = self._batch(X, y, None)
+        return self._engine(engine).input_gradients(self.parameters, rows, aims)
+
+    def _batch(self, X: Any, y: Any, sample_weight: Any) -> tuple[Array, Array, Array | None]:
+        rows = self._rows(X)
+        weight = None if sample_weight is None else row_weights(sample_weight, len(rows), self.spec.dtype)
+        return rows, arguments.targets(self.spec, y, len(rows)), weight
+
+    def step(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        optimizer: Optimizer | str | None = None,
+        sample_weight: Any = None,
+        threads: int | None = None,
+        engine: str = "native",
+    ) -> float:
+        """Take one training step on the given rows.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `loss`.
+        optimizer : Optimizer, optional
+            By default the last one used, with its state, or else ``Adam()``.
+
+        Returns
+        -------
+        float
+            The data loss of these rows before the step.
+
+        Raises
+        ------
+        DivergenceError
+            The step would have made a number NaN or infinite; the weights stay as they were.
+        """
+        data = arguments.training_data(self.spec, X, y, sample_weight)
+        chosen = read_optimizer(optimizer if optimizer is not None else self._memory.optimizer or Adam())
+        if isinstance(chosen, LBFGS):
+            raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use fit, or Adam.")
+        rates = chosen.schedule.rates(np.array([self._memory.steps]), Plan(None, 1))
+        self._memory.ready(chosen, self.parameters)
+        n = len(data)
+        chunk = Chunk(
+            X=data.X,
+            y=data.y,
+            sample_weight=data.sample_weight,
+            order=np.arange(n),
+            offsets=np.array([0, n]),
+            first_step=self._memory.steps,
+            learning_rates=rates,
+            epochs=np.zeros(1, dtype=np.int64),
+            seed=self.seed,
+            dropout=(0.0,) * (self.spec.n_layers - 1),
+            clip_norm=None,
+            clip_value=None,
+            frozen=(False,) * len(self.spec.layout),
+            record=np.zeros(1, dtype=bool),
+        )
+        result = self._engine(engine).train(
+            self.parameters, chosen.rule(), self._memory.state, chunk, read_threads(threads)
+        )
+        if result.failure is not None:
+            raise divergence(result.failure, 1, 1, float(rates[0]), History())
+        self._memory.steps += 1
+        return float(result.losses[0])
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        optimizer: Optimizer | LBFGS | str = Adam(),  # noqa: B008 - frozen
+        batch_size: int = 32,
+        epochs: int = 10,
+        shuffle: bool = True,
+        validation: Any = None,
+        early_stopping: Any = None,
+        dropout: float | list[float] | tuple[float, ...] = 0.0,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        clip: Any = None,
+        freeze: Iterable[str] = (),
+        threads: int | None = None,
+        callbacks: Any = (),
+        metrics: Any = None,
+        engine: str = "native",
+        progress: bool | None = None,
+    ) -> History:
+        """Train by backpropagation and gradient descent on mini-batches; fitting again goes on from here.
+
+        Parameters
+        ----------
+        X : array_like (n, n_in)
+        y : array_like (n, n_out), or (n,) with one output, or (n,) integers as class indices
+        optimizer : Optimizer, LBFGS, or a name
+            Its state is kept while equal optimizers are given.
+        batch_size : int >= 1
+            Rows per step; the last batch of an epoch may be shorter. L-BFGS takes all rows.
+        epochs : int >= 1
+        shuffle : bool
+            Whether each epoch draws a new order of the rows; False keeps the given one.
+        validation : (X, y), (X, y, sample_weight), or a float in (0, 1), optional
+            A set of your own, or a fraction of the rows, held out; loss and metrics are taken after each epoch.
+        early_stopping : EarlyStopping, int or True, optional
+            Stop when the validation loss (without a set, the training loss) no longer falls, and keep the best weights.
+        dropout : float in [0, 1), or one per hidden layer
+            The share of hidden units left out of each row of each step.
+        sample_weight : array_like (n,), optional
+        class_weight : dict of class index to weight, or "balanced", optional
+        clip : float or Clip, optional
+            A bound on the gradient's norm, or ``Clip(norm=..., value=...)``.
+        freeze : names such as ("b1", "w2")
+            Arrays that training leaves alone.
+        threads : int, optional
+            At most so many; by default as many as affinity, cgroup quota and OMP_NUM_THREADS allow.
+        callbacks : functions of an Event, EveryEpoch, EverySteps
+            Training stops when one returns True. What they write into the weights counts.
+        metrics : dict of name to function (y, outputs) -> float, optional
+            Taken on the validation set; by default accuracy for losses for classes, else the root mean squared error.
+        engine : {"native", "reference"}
+        progress : bool, optional
+            A progress bar; by default only on a terminal and in notebooks.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        ConfigurationError, DataError
+            Before anything is changed.
+        DivergenceError
+            A number became NaN or infinite: at which step, layer and row, and what to try. The last good weights stay,
+            and the error's `history` holds the finished epochs.
+        """
+        arguments.whole_numbers(batch_size=batch_size, epochs=epochs)
+        chosen = read_optimizer(optimizer)
+        data = arguments.training_data(self.spec, X, y, sample_weight, class_weight)
+        data, held_out = arguments.validation_data(self.spec, data, validation, self.seed)
+        bounds = arguments.read_clip(clip)
+        per_epoch, per_steps = read_callbacks(callbacks)
+        options = Options(
+            batch_size=batch_size,
+            epochs=epochs,
+            shuffle=bool(shuffle),
+            seed=self.seed,
+            dropout=arguments.dropout_rates(self.spec, dropout),
+            clip_norm=bounds.norm,
+            clip_value=bounds.value,
+            frozen=arguments.frozen_arrays(self.spec, freeze),
+            threads=read_threads(threads),
+            early_stopping=read_early_stopping(early_stopping),
+            per_epoch=tuple(per_epoch),
+            per_steps=tuple(per_steps),
+            metrics=default_metrics(self.spec.loss) if metrics is None else dict(metrics),
+            progress=progress,
+        )
+        trainer = Trainer(
+            self._engine(engine), self.spec, self.parameters, data, options, self._memory, held_out, owner=self
+        )
+        self.history = trainer.history
+        if isinstance(chosen, LBFGS):
+            return lbfgs.run(trainer, chosen)
+        self._memory.ready(chosen, self.parameters)
+        return trainer.run()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to a safetensors file; an older file there is replaced at once or left as it was."""
+        extra: dict[str, Any] = {"seed": self.seed, "classes": self.classes}
+        if self.table is not None:
+            extra["table"] = self.table.to_dict()
+        file.save(path, self.spec, self.parameters, extra)
+
+    def copy(self) -> Network:
+        """An independent copy, the optimizer's state included."""
+        twin = Network.__new__(Network)
+        twin.__setstate__(self.__getstate__())
+        return twin
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: Any) -> Network:
+        return self.copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        memory = self._memory
+        state = {name: values.copy() for name, values in memory.state.items()}
+        return {
+            "spec": self.spec,
+            "seed": self.seed,
+            "parameters": self.parameters.copy(),
+            "memory": Memory(memory.optimizer, state, memory.steps, memory.epochs),
+            "history": self.history,
+            "classes": self.classes,
+            "table": self.table,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._adopt(state["spec"], state["seed"])
+        self.parameters[:] = state["parameters"]
+        self._memory, self.history = state["memory"], state["history"]
+        self.classes, self.table = state["classes"], state["table"]
+
+    def __repr__(self) -> str:
+        spec = self.spec
+        hidden = [row.name for row in spec.activations[:-1]]
+        parts = [str(list(spec.sizes))]
+        if hidden:
+            parts.append(f"hidden={hidden[0]!r}" if len(set(hidden)) == 1 else f"hidden={hidden!r}")
+        parts += [f"output={spec.output.name!r}", f"loss={spec.loss.name!r}"]
+        if spec.penalty is not None:
+            parts.append(f"penalty={spec.penalty!r}")
+        if spec.reduction != "mean":
+            parts.append(f"reduction={spec.reduction!r}")
+        if not spec.biases:
+            parts.append("biases=False")
+        parts += [f"seed={self.seed}", f"dtype={spec.dtype!r}"]
+        return f"Network({', '.join(parts)})"
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Read a network that `Network.save` wrote. Runs no code from the file.
+
+    Raises
+    ------
+    ModelFileError
+        The file is cut short, altered, foreign, or of a newer format.
+    FileNotFoundError
+        There is none.
+    """
+    spec, flat, extra = file.load(path)
+    net = Network.__new__(Network)
+    net._adopt(spec, int(extra.get("seed", 0)))
+    net.parameters[:] = flat
+    net.classes = extra.get("classes")
+    return net
+
+
+def read_optimizer(optimizer: Any) -> Optimizer | LBFGS:
+    """An optimizer by name, or the object itself."""
+    if isinstance(optimizer, Optimizer | LBFGS):
+        return optimizer
+    if isinstance(optimizer, str):
+        if optimizer.lower() in OPTIMIZERS:
+            return OPTIMIZERS[optimizer.lower()]()
+        from backstory.errors import unknown
+
+        raise unknown("optimizer", optimizer, OPTIMIZERS)
+    raise ConfigurationError(f"optimizer= must be an optimizer such as Adam(1e-3), or its name. Got {optimizer!r}.")
+
+
+def read_threads(threads: int | None) -> int:
+    """How many threads may be used: the argument, or what the machine allows."""
+    if threads is None:
+        from backstory.engine.native import default_threads
+
+        return default_threads()
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
+        raise ConfigurationError(f"threads= must be an integer >= 1, or None. Got {threads!r}.")
+    return int(threads)

@@ -1,0 +1,30 @@
+"""Formulas as data: read them, evaluate them, differentiate them, print them. Pure Python; knows nothing of networks."""
+
+from .differentiate import ELEMENTARY_RULES as ELEMENTARY_RULES
+from .differentiate import derivative as derivative
+from .elementary import ARITIES as ARITIES
+from .elementary import CONSTANTS as CONSTANTS
+from .elementary import ELEMENTARY as ELEMENTARY
+from .elementary import MATH as MATH
+from .evaluate import evaluate as evaluate
+from .parser import parse as parse
+from .parser import parse_assignments as parse_assignments
+from .simplify import simplify as simplify
+from .text import to_text as to_text
+from .transform import expand_calls as expand_calls
+from .transform import names as names
+from .transform import size as size
+from .transform import substitute as substitute
+from .transform import walk as walk
+from .tree import Add as Add
+from .tree import Call as Call
+from .tree import Compare as Compare
+from .tree import Div as Div
+from .tree import Expr as Expr
+from .tree import Mul as Mul
+from .tree import Name as Name
+from .tree import Neg as Neg
+from .tree import Number as Number
+from .tree import Pow as Pow
+from .tree import Sub as Sub
+from .tree import call as call

@@ -1,0 +1,36 @@
+"""Activations, losses, penalties and initializers, each one row of a table; every engine, printer and page is a view of these rows."""
+
+from .activation import Activation as Activation
+from .activations import ACTIVATIONS as ACTIVATIONS
+from .activations import ELU as ELU
+from .activations import LeakyReLU as LeakyReLU
+from .activations import activation as activation
+from .domains import REALS as REALS
+from .domains import SIMPLEX as SIMPLEX
+from .domains import Domain as Domain
+from .domains import Interval as Interval
+from .domains import Simplex as Simplex
+from .domains import Values as Values
+from .initializers import INITIALIZERS as INITIALIZERS
+from .initializers import Constant as Constant
+from .initializers import Initializer as Initializer
+from .initializers import Normal as Normal
+from .initializers import Uniform as Uniform
+from .initializers import initializer as initializer
+from .loss import Fused as Fused
+from .loss import FusedForm as FusedForm
+from .loss import Loss as Loss
+from .losses import LOSSES as LOSSES
+from .losses import BinaryCrossEntropy as BinaryCrossEntropy
+from .losses import CrossEntropy as CrossEntropy
+from .losses import Huber as Huber
+from .losses import Quantile as Quantile
+from .losses import check_pair as check_pair
+from .losses import fitting_outputs as fitting_outputs
+from .losses import loss as loss
+from .penalties import L1 as L1
+from .penalties import L2 as L2
+from .penalties import PENALTIES as PENALTIES
+from .penalties import Elastic as Elastic
+from .penalties import Penalty as Penalty
+from .penalties import penalty as penalty

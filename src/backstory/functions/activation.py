@@ -1,0 +1,252 @@
+"""What an activation is: a row with a formula, from which value, slope, text and file entry all follow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ..errors import ConfigurationError, unknown
+from ..expressions import (
+    ARITIES,
+    ELEMENTARY_RULES,
+    Expr,
+    Name,
+    call,
+    derivative,
+    expand_calls,
+    names,
+    parse,
+    simplify,
+    size,
+    substitute,
+)
+from ..expressions.differentiate import Rule
+from ..expressions.simplify import multiply
+from .domains import REALS, Domain, as_domain, domain_from_dict, domain_to_dict
+from .rows import Parameters, as_parameters, called, constants
+
+MAX_NODES = 4_000
+"""How large the formula of a user's own row may become once the rows it calls are written out."""
+
+
+@dataclass(frozen=True, repr=False)
+class Activation:
+    """An activation function a = f(z), written once: everything else about it is derived from this row.
+
+    Parameters
+    ----------
+    name : str
+        How it is called in `hidden=` and `output=`, in printed stories and in model files.
+    formula : str
+        The textbook's formula in z and the row's parameters; it may call other activations, as in ``"z*sigmoid(z)"``.
+    stable : str
+        The form it is computed by, where the textbook's overflows or cancels; the formula itself unless given.
+    derivative : str
+        f'(z), written in a = f(z), in z, or in both; worked out from `formula` unless given.
+    range : Interval, Simplex or str
+        Where its values lie, for example ``"(0, 1)"``; all numbers unless given. Losses that need less are refused.
+    parameters : mapping or pairs of str and float
+        Numbers that the formula uses by name.
+    kinks : tuple of float
+        The z at which it has no derivative; the one-sided value used there is stated in `note`.
+    initializer : str
+        The initializer that fits a layer with this activation.
+    paper : str
+        Where it comes from.
+    couples : bool
+        Whether each value depends on all units of the layer (softmax). Then `derivative` states the Jacobian, and engines compute it.
+    note : str
+        A convention worth knowing.
+
+    Raises
+    ------
+    ExpressionError
+        Where a formula cannot be read; the message points at the place.
+    ConfigurationError
+        Where the name is taken by another row or a parameter is not a finite number.
+
+    Examples
+    --------
+    >>> sine = Activation("sine", "sin(2*z)")
+    >>> from backstory.expressions import evaluate, to_text
+    >>> to_text(sine.slope)
+    '2*cos(2*z)'
+    >>> evaluate(sine.value, {"z": 0.0})
+    0.0
+    """
+
+    name: str
+    formula: str
+    stable: str = ""
+    derivative: str = ""
+    range: Domain = REALS
+    parameters: Parameters = ()
+    kinks: tuple[float, ...] = ()
+    initializer: str = "glorot_uniform"
+    paper: str = ""
+    couples: bool = False
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.isidentifier():
+            raise ConfigurationError(f"The name of an activation must be an identifier such as 'sine'. Got {self.name!r}.")
+        owner = f"activation {self.name!r}"
+        object.__setattr__(self, "range", as_domain(self.range))
+        object.__setattr__(self, "parameters", as_parameters(owner, self.parameters, ("a", "z")))
+        object.__setattr__(self, "kinks", tuple(float(kink) for kink in self.kinks))
+        row = _BUILTIN.get(self.name)
+        if row is not None and (row.formula, row.stable, row.derivative) != (self.formula, self.stable, self.derivative):
+            raise ConfigurationError(f"The activation {self.name!r} exists already, with another formula; choose another name.")
+        if _BUILTIN and row is None:
+            _ = self.value, self.slope  # what cannot be read is refused here, not when training begins
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it is a row of the library's own table, with whatever values of its parameters."""
+        return self.name in _BUILTIN
+
+    @cached_property
+    def expression(self) -> Expr:
+        """The textbook's formula, in z and the names of the parameters."""
+        return self._read(self.formula, ("z",))
+
+    @cached_property
+    def value(self) -> Expr:
+        """What is computed: an expression in z of elementary functions and numbers alone."""
+        self._refuse_coupled()
+        return self._written_out(self._read(self.stable, ("z",)) if self.stable else self.expression)
+
+    @cached_property
+    def slope(self) -> Expr:
+        """f'(z) as it is computed: an expression in z, in a = f(z), or in both."""
+        self._refuse_coupled()
+        if self.derivative:
+            return self._written_out(self._read(self.derivative, ("z", "a")))
+        return self._written_out(derivative(self.expression, "z", {**ELEMENTARY_RULES, **call_rules()}))
+
+    @cached_property
+    def slope_uses(self) -> frozenset[str]:
+        """Which of "z" and "a" the slope needs."""
+        return names(self.slope)
+
+    def replace(self, **parameters: float) -> Activation:
+        """Return the same row with other values of its parameters."""
+        known = dict(self.parameters)
+        for name in parameters:
+            if name not in known:
+                raise ConfigurationError(f"activation {self.name!r} has no parameter {name!r}. It has: {', '.join(known) or 'none'}.")
+        return dataclasses.replace(self, parameters=tuple({**known, **parameters}.items()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a model file keeps: name and parameters of a built-in row, the formulas too of a user's own."""
+        kept: dict[str, Any] = {"name": self.name, "parameters": dict(self.parameters)}
+        if not self.is_builtin:
+            kept |= {"formula": self.formula, "stable": self.stable, "derivative": self.derivative}
+            kept |= {"range": domain_to_dict(self.range), "kinks": list(self.kinks), "initializer": self.initializer}
+        return kept
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Activation:
+        """Return the row that `to_dict` wrote down.
+
+        Raises
+        ------
+        ConfigurationError
+            For a name that is neither built in nor comes with a formula.
+        """
+        if "formula" not in data:
+            return builtin(str(data["name"])).replace(**data.get("parameters", {}))
+        return cls(
+            name=data["name"],
+            formula=data["formula"],
+            stable=data.get("stable", ""),
+            derivative=data.get("derivative", ""),
+            range=domain_from_dict(data.get("range", "(-inf, inf)")),
+            parameters=tuple(data.get("parameters", {}).items()),
+            kinks=tuple(data.get("kinks", ())),
+            initializer=data.get("initializer", "glorot_uniform"),
+        )
+
+    def __str__(self) -> str:
+        return called(self.name, self.parameters)
+
+    def __repr__(self) -> str:
+        return f"<Activation {self}: {self.formula}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the row alone, not what was worked out from it."""
+        return {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+
+    def _read(self, formula: str, variables: tuple[str, ...]) -> Expr:
+        known = (*variables, *(name for name, _ in self.parameters))
+        return parse(formula, {**ARITIES, **call_arities()}, known)
+
+    def _written_out(self, expr: Expr) -> Expr:
+        """Put numbers for parameters and elementary functions for the activations that are called; simplify."""
+        return simplify(substitute(written_out(f"activation {self.name!r}", expr), constants(self.parameters)))
+
+    def _refuse_coupled(self) -> None:
+        if self.couples:
+            raise ConfigurationError(f"{self.name} couples all units of a layer; it has no formula of one unit.")
+
+
+_BUILTIN: dict[str, Activation] = {}
+"""The library's own rows; filled once, by `functions.activations`, while the package is imported."""
+
+
+def builtin(name: str) -> Activation:
+    """Return the library's own row of that name."""
+    if name not in _BUILTIN:
+        raise unknown("activation", name, _BUILTIN)
+    return _BUILTIN[name]
+
+
+def register(rows: tuple[Activation, ...]) -> Mapping[str, Activation]:
+    """Take rows into the library's own table, in which a formula may call those of one unit; return the table."""
+    _BUILTIN.update({row.name: row for row in rows})
+    return _BUILTIN
+
+
+def _callable_rows() -> dict[str, Activation]:
+    """Return the rows that a formula may call."""
+    return {name: row for name, row in _BUILTIN.items() if not row.couples and name not in ARITIES}
+
+
+def call_arities() -> dict[str, int]:
+    return dict.fromkeys(_callable_rows(), 1)
+
+
+def call_rules() -> dict[str, Rule]:
+    """Return the derivative of a call of a row: its slope, with the call itself for a."""
+    return {name: _call_rule(name) for name in _callable_rows()}
+
+
+def _call_rule(name: str) -> Rule:
+    def rule(args: tuple[Expr, ...], inner: tuple[Expr, ...]) -> Expr:
+        slope = substitute(_BUILTIN[name].slope, {"a": call(name, Name("z"))})
+        return multiply(substitute(slope, {"z": args[0]}), inner[0])
+
+    return rule
+
+
+def written_out(owner: str, expr: Expr) -> Expr:
+    """Put the values of the rows that an expression calls in place of the calls.
+
+    Raises
+    ------
+    ConfigurationError
+        Where the result has more than 4,000 nodes.
+    """
+
+    def definition(row: Activation) -> Callable[[Expr], Expr]:
+        def put(argument: Expr) -> Expr:
+            if size(argument) > MAX_NODES:
+                raise ConfigurationError(f"The formula of {owner} is too large once the functions it calls are written out.")
+            return substitute(row.value, {"z": argument})
+
+        return put
+
+    return expand_calls(expr, {name: definition(row) for name, row in _callable_rows().items()})

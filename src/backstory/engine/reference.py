@@ -93,16 +93,15 @@ def loss_of_rows(spec: Spec, z: Floats, y: Floats, *, fused: bool = True) -> tup
     """
     loss, n_out = spec.loss, spec.n_out
     a, through_activation = activate(spec.output, z)
-    if fused and spec.output.name in loss.fused:
-        form = loss.fused_form(spec.output.name, n_out)
-        if spec.output.couples:
-            targets = _full(evaluate(loss.target_value(n_out), {"y": y}, NUMPY), y)
-            top = z.max(axis=1)
-            log_normalizer = top + np.log(np.exp(z - top[:, None]).sum(axis=1))
-            rows = log_normalizer * targets.sum(axis=1) - np.sum(targets * z, axis=1)
-            return rows, lambda: a * targets.sum(axis=1, keepdims=True) - targets
-        rows = _full(evaluate(form.value, {"z": z, "y": y}, NUMPY), z).sum(axis=1)
-        return rows, lambda: _full(evaluate(form.slope, {"a": a, "z": z, "y": y}, NUMPY), z)
+    form = loss.fused_with(spec.output, n_out) if fused else None
+    if form is not None:
+        values = {"z": z, "a": a, "y": y}
+        if form.rowwise:
+            top = z.max(axis=1, keepdims=True)
+            values["logsumexp_z"] = top + np.log(np.exp(z - top).sum(axis=1, keepdims=True))
+            values["sum_y"] = y.sum(axis=1, keepdims=True)
+        rows = _full(evaluate(form.value, values, NUMPY), z).sum(axis=1)
+        return rows, lambda: _full(evaluate(form.slope, values, NUMPY), z)
     rows = _full(evaluate(loss.value(n_out), {"a": a, "y": y}, NUMPY), a).sum(axis=1)
     return rows, lambda: through_activation(_full(evaluate(loss.slope(n_out), {"a": a, "y": y}, NUMPY), a))
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backstory.errors import ConfigurationError
-from backstory.expressions import evaluate
 from backstory.functions import Initializer
 from backstory.functions import initializer as find_initializer
 from backstory.network.spec import Spec
@@ -65,7 +64,7 @@ def initialize(spec: Spec, flat: Array, seed: int, initializer: Any = None) -> N
 
 def draw(row: Initializer, n_in: int, n_out: int, random: np.random.Generator) -> Array:
     """Weights (n_in, n_out) in float64 by one initializer."""
-    scale = float(evaluate(row.scale_expression, {"n_in": n_in, "n_out": n_out}))
+    scale = row.scale(n_in, n_out)
     if row.distribution == "uniform":
         return random.uniform(-scale, scale, (n_in, n_out))
     if row.distribution == "normal":

@@ -18,7 +18,7 @@ from backstory.data.arrays import (
 )
 from backstory.engine.counter import permutations
 from backstory.errors import ConfigurationError, DataError, unknown
-from backstory.functions import SIMPLEX, Interval
+from backstory.functions import Domain, Interval, Simplex, Values
 from backstory.network.spec import Spec
 from backstory.training.schedules import count, fraction, positive
 from backstory.training.trainer import Data
@@ -74,7 +74,7 @@ def targets(spec: Spec, y: Any, n: int, *, name: str = "y") -> Array:
         labels = class_targets(array, n, n_out, name=name)
         if loss.name == "cross_entropy":
             return labels
-        low = -1.0 if isinstance(loss.targets, tuple) else 0.0
+        low = -1.0 if isinstance(loss.targets, Values) else 0.0
         return np.where(np.eye(n_out, dtype=bool)[labels], 1.0, low).astype(spec.dtype)
     if n_out > 1 and one_column and loss.classification:
         raise DataError(
@@ -89,18 +89,21 @@ def targets(spec: Spec, y: Any, n: int, *, name: str = "y") -> Array:
 def check_domain(spec: Spec, y: Array, name: str) -> None:
     """Raise DataError, naming the first row, for targets that the loss is not defined for."""
     domain = spec.loss.targets
-    if domain is SIMPLEX:
+    if isinstance(domain, Interval):
+        below = y <= domain.low if domain.low_open else y < domain.low
+        above = y >= domain.high if domain.high_open else y > domain.high
+        bad = (below | above).any(axis=1)
+    elif isinstance(domain, Simplex):
         bad = (y < 0).any(axis=1) | (np.abs(y.sum(axis=1) - 1.0) > 1e-4)
-        wanted = "probabilities that sum to 1 in each row"
-    elif isinstance(domain, Interval):
-        bad = ~domain.contains_all(y).all(axis=1) if domain.bounded else np.zeros(len(y), dtype=bool)
-        wanted = f"in {domain}"
     else:
-        bad = ~np.isin(y, domain).all(axis=1)
-        wanted = f"one of {', '.join(f'{value:g}' for value in domain)}"
+        bad = ~np.isin(y, domain.values).all(axis=1)
     if bad.any():
         row = int(np.argmax(bad))
-        raise DataError(f"{name} must be {wanted} for the loss {spec.loss.name!r}. Got {y[row].tolist()} in row {row}.")
+        raise DataError(f"{name} must be {_wanted(domain)} for the loss {spec.loss.name!r}. Got {y[row].tolist()} in row {row}.")
+
+
+def _wanted(domain: Domain) -> str:
+    return f"in {domain}" if isinstance(domain, Interval) else f"{domain}"
 
 
 def class_weights(spec: Spec, weights: Any, y: Array) -> Array:

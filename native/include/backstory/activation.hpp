@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
+#include <stdexcept>
 
 #include "backstory/math.hpp"
 #include "backstory/simd.hpp"
@@ -21,6 +23,105 @@ struct ActivationSource {
     TapeSource slope;            // tape, where the slope needs only a: a -> f'
     TapeSource value_and_slope;  // tape, where it needs z: z -> (a, f')
 };
+
+// ---------------------------------------------------------------------------------------------------------------
+// The hand-written ones. value(z) = a; backward(da, a) = dz = da * f'(z), with f' taken from a.
+
+template <class T>
+struct Identity {
+    BS_INLINE V<T> value(V<T> z) const { return z; }
+    BS_INLINE V<T> backward(V<T> da, V<T>) const { return da; }
+};
+
+template <class T>
+struct Relu {  // the slope at 0 is 0
+    BS_INLINE V<T> value(V<T> z) const { return max(V<T>{}, z); }
+    BS_INLINE V<T> backward(V<T> da, V<T> a) const { return select(a > V<T>{}, da, V<T>{}); }
+};
+
+template <class T>
+struct LeakyRelu {  // slope >= 0, so that a has the sign of z
+    V<T> slope;
+    BS_INLINE V<T> value(V<T> z) const { return select(z > V<T>{}, z, slope * z); }
+    BS_INLINE V<T> backward(V<T> da, V<T> a) const { return select(a > V<T>{}, da, slope * da); }
+};
+
+template <class T>
+struct Sigmoid {
+    BS_INLINE V<T> value(V<T> z) const { return sigmoid(z); }
+    BS_INLINE V<T> backward(V<T> da, V<T> a) const { return da * (a * (set1(T(1)) - a)); }
+};
+
+template <class T>
+struct Tanh {
+    BS_INLINE V<T> value(V<T> z) const { return tanh(z); }
+    BS_INLINE V<T> backward(V<T> da, V<T> a) const { return da * ((set1(T(1)) - a) * (set1(T(1)) + a)); }
+};
+
+// Call `use` with the functor of a hand-written kind: the one place that goes from kinds to functors.
+template <class T, class Use>
+BS_INLINE void with_functor(ActivationKind kind, T parameter, Use use) {
+    switch (kind) {
+        case ActivationKind::relu: return use(Relu<T>{});
+        case ActivationKind::leaky_relu: return use(LeakyRelu<T>{set1(parameter)});
+        case ActivationKind::sigmoid: return use(Sigmoid<T>{});
+        case ActivationKind::tanh: return use(Tanh<T>{});
+        default: return use(Identity<T>{});
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Softmax
+
+// What the stable forms of softmax need of one row: the largest z, and sum exp(z - largest) = 1 + rest. Both sums are
+// taken in double, and `rest` leaves out the largest term itself, so that log(sum) = log1p(rest) is right near 0.
+struct SoftmaxSums {
+    double largest, rest;
+    double sum() const { return 1.0 + rest; }
+};
+
+// z at columns j .. j + lanes<double> of n, as doubles; `beyond` in the columns from n on, which are never read.
+template <class T>
+BS_INLINE V<double> row_doubles(const T* z /* (n) */, std::ptrdiff_t j, std::ptrdiff_t n, double beyond) {
+    if (n - j >= lanes<double>) return load_double(z + j);
+    V<double> x = set1(beyond);
+    for (std::ptrdiff_t i = 0; i < n - j; ++i) x[i] = static_cast<double>(z[j + i]);
+    return x;
+}
+
+// The first columns n - j (all, where there are more) of a vector of doubles become out[j ...].
+template <class T>
+BS_INLINE void store_row_doubles(T* out /* (n) */, V<double> x, std::ptrdiff_t j, std::ptrdiff_t n) {
+    if (n - j >= lanes<double>) return store_double(out + j, x);
+    for (std::ptrdiff_t i = 0; i < n - j; ++i) out[j + i] = static_cast<T>(x[i]);
+}
+
+template <class T>
+inline SoftmaxSums softmax_sums(const T* z /* (n) */, std::ptrdiff_t n) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    V<double> top = set1(-infinity);
+    for (std::ptrdiff_t j = 0; j < n; j += lanes<double>) top = max(top, row_doubles(z, j, n, -infinity));
+    const V<double> largest_z = set1(largest(top));
+    V<double> rest{}, ties{};
+    for (std::ptrdiff_t j = 0; j < n; j += lanes<double>) {
+        const V<double> x = row_doubles(z, j, n, -infinity);
+        const auto is_largest = x == largest_z;
+        rest = rest + select(is_largest, V<double>{}, exp(x - largest_z));
+        ties = ties + select(is_largest, set1(1.0), V<double>{});
+    }
+    return {largest_z[0], sum(rest) + (sum(ties) - 1.0)};
+}
+
+template <class T>
+inline void softmax_row(const T* z /* (n) */, T* a /* (n), may be z */, std::ptrdiff_t n) {
+    const SoftmaxSums s = softmax_sums(z, n);
+    const V<double> scale = set1(1.0 / s.sum()), largest_z = set1(s.largest);
+    for (std::ptrdiff_t j = 0; j < n; j += lanes<double>)
+        store_row_doubles(a, exp(row_doubles(z, j, n, s.largest) - largest_z) * scale, j, n);
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Any activation
 
 template <class T>
 struct Activation {
@@ -48,5 +149,68 @@ struct Activation {
 private:
     Formula<T> value_, slope_, value_and_slope_;
 };
+
+template <class T>
+Activation<T>::Activation(const ActivationSource& s)
+    : kind(s.kind),
+      parameter(static_cast<T>(s.parameter)),
+      slope_from_a(s.kind != ActivationKind::tape || s.value_and_slope.instructions.empty()),
+      value_(s.value, s.precise),
+      slope_(s.slope, s.precise),
+      value_and_slope_(s.value_and_slope, s.precise) {
+    if (kind == ActivationKind::tape && (value_.empty() || (slope_.empty() && value_and_slope_.empty())))
+        throw std::invalid_argument("an activation of kind tape needs a tape for its value and one for its slope");
+}
+
+template <class T>
+void Activation<T>::forward(const T* z, T* a, T* d, std::ptrdiff_t count) const {
+    if (kind == ActivationKind::tape) {
+        const T* const inputs[] = {z};
+        T* const outputs[] = {a, d};
+        return d && !slope_from_a ? value_and_slope_.run(inputs, outputs, count) : value_.run(inputs, outputs, count);
+    }
+    if (kind == ActivationKind::identity && z == a) return;
+    with_functor<T>(kind, parameter, [=](auto f) {
+        for (std::ptrdiff_t i = 0; i < count; i += lanes<T>) store(a + i, f.value(load(z + i)));
+    });
+}
+
+template <class T>
+void Activation<T>::backward(T* da, const T* a, const T* d, std::ptrdiff_t count) const {
+    if (kind == ActivationKind::identity) return;
+    if (kind != ActivationKind::tape)
+        return with_functor<T>(kind, parameter, [=](auto f) {
+            for (std::ptrdiff_t i = 0; i < count; i += lanes<T>) store(da + i, f.backward(load(da + i), load(a + i)));
+        });
+    if (!slope_from_a) {
+        for (std::ptrdiff_t i = 0; i < count; i += lanes<T>) store(da + i, load(da + i) * load(d + i));
+        return;
+    }
+    constexpr std::ptrdiff_t block = 256;
+    alignas(BS_VECTOR_BYTES) T slopes[block];
+    for (std::ptrdiff_t start = 0; start < count; start += block) {
+        const std::ptrdiff_t length = count - start < block ? count - start : block;
+        const T* const inputs[] = {a + start};
+        T* const outputs[] = {slopes};
+        slope_.run(inputs, outputs, length);
+        for (std::ptrdiff_t i = 0; i < length; i += lanes<T>)
+            store(da + start + i, load(da + start + i) * load(slopes + i));
+    }
+}
+
+template <class T>
+void Activation<T>::forward_rows(const T* z, T* a, T* d, std::ptrdiff_t rows, std::ptrdiff_t n_out,
+                                 std::ptrdiff_t stride) const {
+    const std::ptrdiff_t width = static_cast<std::ptrdiff_t>(padded<T>(static_cast<std::size_t>(n_out)));
+    if (kind != ActivationKind::softmax && width == stride) return forward(z, a, d, rows * stride);
+    for (std::ptrdiff_t r = 0; r < rows; ++r, z += stride, a += stride, d += d ? stride : 0) {
+        if (kind != ActivationKind::softmax) {
+            forward(z, a, d, width);
+            continue;
+        }
+        softmax_row(z, a, n_out);
+        for (std::ptrdiff_t j = n_out; j < width; ++j) a[j] = 0;
+    }
+}
 
 }  // namespace bs

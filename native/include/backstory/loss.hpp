@@ -56,10 +56,275 @@ struct Loss {
               const std::int64_t* row_numbers, std::ptrdiff_t first_row, const T* factors, double* losses) const;
 
 private:
-    T scale_ = 0;
-    T label_smoothing_ = 0;
-    Activation<T> activation_;
+    struct Block;  // the arguments of rows(), for the functions below
+
+    double scale_ = 0, label_smoothing_ = 0;
+    ActivationKind activation_ = ActivationKind::identity;
+    double activation_parameter_ = 0;
     Tape<double> tape_;
+
+    // loss and dz of each output alone, computed in C by f(z, y, loss, dz, count) on arrays (count,).
+    template <class C, class F>
+    void elementwise(const Block& block, F f) const;
+    template <class F>
+    void elementwise_vectors(const Block& block, F f) const;
+    void cross_entropy_row(const Block& block, std::ptrdiff_t r) const;
+    void softmax_tape_row(const Block& block, std::ptrdiff_t r) const;
 };
+
+// ---------------------------------------------------------------------------------------------------------------
+// Hand-written losses of one output: from z and y, the loss and dz.
+
+// scale (a - y)^2
+template <class T, class F>
+struct SquaredError {
+    F activation;
+    V<T> scale;
+    BS_INLINE void operator()(V<T> z, V<T> y, V<T>& loss, V<T>& dz) const {
+        const V<T> a = activation.value(z), error = a - y, scaled = scale * error;
+        loss = scaled * error;
+        dz = activation.backward(scaled + scaled, a);
+    }
+};
+
+// -y log a - (1 - y) log(1 - a) with a = sigmoid(z): log(1 + exp(z)) - y z, and dz = a - y.
+template <class T>
+struct BinaryCrossEntropy {
+    V<T> keep, shift;  // label smoothing: y becomes y keep + shift
+    BS_INLINE void operator()(V<T> z, V<T> y, V<T>& loss, V<T>& dz) const {
+        const V<T> one = set1(T(1)), target = fma(y, keep, shift);
+        const V<T> e = exp(-abs(z));
+        loss = (max(V<T>{}, z) - target * z) + log1p(e);
+        dz = select(z >= V<T>{}, one, e) / (one + e) - target;
+    }
+};
+
+// ---------------------------------------------------------------------------------------------------------------
+// Rows
+
+template <class T>
+struct Loss<T>::Block {
+    const T* z;                        // (rows, stride)
+    T* dz;                             // (rows, stride) or null
+    std::ptrdiff_t stride, rows;
+    Targets<T> targets;
+    const std::int64_t* row_numbers;   // (rows,) or null
+    std::ptrdiff_t first_row;
+    const T* factors;                  // (rows,) or null
+    double* losses;                    // (rows,)
+
+    std::ptrdiff_t data_row(std::ptrdiff_t r) const { return row_numbers ? row_numbers[r] : first_row + r; }
+    T factor(std::ptrdiff_t r) const { return factors ? factors[r] : T(1); }
+};
+
+template <class T>
+Loss<T>::Loss(const LossSource& s)
+    : kind(s.kind),
+      n_out(s.n_out),
+      scale_(s.scale),
+      label_smoothing_(s.label_smoothing),
+      activation_(s.activation.kind),
+      activation_parameter_(s.activation.parameter),
+      tape_(s.value_and_slope) {
+    const bool taped = kind == LossKind::tape || kind == LossKind::softmax_tape;
+    if (taped && (tape_.n_inputs() != 2 || tape_.n_outputs() != 2))
+        throw std::invalid_argument("a loss of this kind needs a tape with 2 inputs and 2 outputs");
+    if (kind == LossKind::squared &&
+        (activation_ == ActivationKind::tape || activation_ == ActivationKind::softmax))
+        throw std::invalid_argument("a loss of kind squared needs a hand-written output activation");
+}
+
+template <class T>
+void Loss<T>::rows(const T* z, T* dz, std::ptrdiff_t stride, std::ptrdiff_t rows, Targets<T> targets,
+                   const std::int64_t* row_numbers, std::ptrdiff_t first_row, const T* factors,
+                   double* losses) const {
+    const Block block{z, dz, stride, rows, targets, row_numbers, first_row, factors, losses};
+    switch (kind) {
+        case LossKind::squared:
+            return with_functor<T>(activation_, static_cast<T>(activation_parameter_), [&](auto f) {
+                elementwise_vectors(block, SquaredError<T, decltype(f)>{f, set1(static_cast<T>(scale_))});
+            });
+        case LossKind::binary_cross_entropy:
+            return elementwise_vectors(block, BinaryCrossEntropy<T>{set1(static_cast<T>(1 - label_smoothing_)),
+                                                                    set1(static_cast<T>(label_smoothing_ / 2))});
+        case LossKind::tape:
+            return elementwise<double>(block, [&](const double* z_, const double* y, double* loss, double* dz_,
+                                                  std::ptrdiff_t count) {
+                const double* const inputs[] = {z_, y};
+                double* const outputs[] = {loss, dz_};
+                tape_.run(inputs, outputs, count);
+            });
+        case LossKind::cross_entropy:
+            for (std::ptrdiff_t r = 0; r < rows; ++r) cross_entropy_row(block, r);
+            return;
+        case LossKind::softmax_tape:
+            for (std::ptrdiff_t r = 0; r < rows; ++r) softmax_tape_row(block, r);
+            return;
+    }
+}
+
+// The sum of n numbers, always in the same order, in double.
+template <class C>
+BS_INLINE double ordered_sum(const C* x /* (n), readable to n + lanes<double> */, std::ptrdiff_t n) {
+    if (n == 1) return static_cast<double>(x[0]);
+    if (n == 2) return static_cast<double>(x[0]) + static_cast<double>(x[1]);
+    V<double> total{};
+    for (std::ptrdiff_t j = 0; j < n; j += lanes<double>)
+        total = total + select(first_lanes<double>(n - j), load_double(x + j), V<double>{});
+    return sum(total);
+}
+
+// Narrow rows are first packed closely, so that 200 rows of one output are 200 numbers and not 200 padded vectors.
+template <class T>
+template <class C, class F>
+void Loss<T>::elementwise(const Block& block, F f) const {
+    constexpr std::ptrdiff_t longest = 256, slack = lanes<float>;
+    alignas(BS_VECTOR_BYTES) C z[longest + slack], y[longest + slack], loss[longest + slack], dz[longest + slack];
+    const std::ptrdiff_t width = n_out < longest ? n_out : longest;  // columns at a time
+    const std::ptrdiff_t height = longest / width;                   // rows at a time
+    for (std::ptrdiff_t r0 = 0; r0 < block.rows; r0 += height) {
+        const std::ptrdiff_t rows = block.rows - r0 < height ? block.rows - r0 : height;
+        for (std::ptrdiff_t j0 = 0; j0 < n_out; j0 += width) {
+            const std::ptrdiff_t columns = n_out - j0 < width ? n_out - j0 : width;
+            const std::ptrdiff_t count = rows * columns;
+            for (std::ptrdiff_t r = 0; r < rows; ++r) {
+                const T* z_row = block.z + (r0 + r) * block.stride + j0;
+                const T* y_row = block.targets.dense + block.data_row(r0 + r) * n_out + j0;
+                for (std::ptrdiff_t j = 0; j < columns; ++j) z[r * columns + j] = static_cast<C>(z_row[j]);
+                for (std::ptrdiff_t j = 0; j < columns; ++j) y[r * columns + j] = static_cast<C>(y_row[j]);
+            }
+            store(z + count, V<C>{});  // the last vector's padding
+            store(y + count, V<C>{});
+            f(z, y, loss, dz, count);
+            for (std::ptrdiff_t r = 0; r < rows; ++r) {
+                const double row_loss = ordered_sum(loss + r * columns, columns);
+                block.losses[r0 + r] = j0 ? block.losses[r0 + r] + row_loss : row_loss;
+                if (!block.dz) continue;
+                T* out = block.dz + (r0 + r) * block.stride + j0;
+                const V<T> factor = set1(block.factor(r0 + r));
+                for (std::ptrdiff_t j = 0; j < columns; j += lanes<T>) {
+                    const C* from = dz + r * columns + j;
+                    V<T> x;
+                    if constexpr (std::is_same_v<C, T>)
+                        x = load(from);
+                    else
+                        x = narrow(load(from), load(from + lanes<C>));
+                    store(out + j, select(first_lanes<T>(columns - j), x * factor, V<T>{}));
+                }
+            }
+        }
+    }
+}
+
+// The same for a function of whole vectors; a single narrow row, as in online training, is not copied at all.
+template <class T>
+template <class F>
+void Loss<T>::elementwise_vectors(const Block& block, F f) const {
+    if (block.rows == 1 && n_out <= lanes<T>) {
+        const V<T> y = load_first(block.targets.dense + block.data_row(0) * n_out, n_out);
+        alignas(BS_VECTOR_BYTES) T losses[2 * lanes<T>];
+        V<T> loss, dz;
+        f(select(first_lanes<T>(n_out), load(block.z), V<T>{}), y, loss, dz);
+        store(losses, loss);
+        block.losses[0] = ordered_sum(losses, n_out);
+        if (block.dz) store(block.dz, select(first_lanes<T>(n_out), dz * set1(block.factor(0)), V<T>{}));
+        return;
+    }
+    elementwise<T>(block, [&](const T* z, const T* y, T* losses, T* dzs, std::ptrdiff_t count) {
+        for (std::ptrdiff_t i = 0; i < count; i += lanes<T>) {
+            V<T> loss, dz;
+            f(load(z + i), load(y + i), loss, dz);
+            store(losses + i, loss);
+            store(dzs + i, dz);
+        }
+    });
+}
+
+// With targets t (smoothed): loss = log(sum exp z) sum t - sum t z, dz = softmax(z) sum t - t; z counted from its
+// largest, so that nothing overflows.
+template <class T>
+void Loss<T>::cross_entropy_row(const Block& block, std::ptrdiff_t r) const {
+    const T* z = block.z + r * block.stride;                         // (n_out,)
+    T* dz = block.dz ? block.dz + r * block.stride : nullptr;        // (n_out,)
+    const SoftmaxSums s = softmax_sums(z, n_out);
+    const V<double> largest_z = set1(s.largest);
+    const double keep = 1.0 - label_smoothing_, shift = label_smoothing_ / static_cast<double>(n_out);
+    const bool dense = block.targets.dense != nullptr;
+    const T* y = dense ? block.targets.dense + block.data_row(r) * n_out : nullptr;  // (n_out,)
+    const std::ptrdiff_t chosen = dense ? -1 : static_cast<std::ptrdiff_t>(block.targets.classes[block.data_row(r)]);
+    const auto target = [&](std::ptrdiff_t j) {  // t of columns j ..., 0 beyond n_out
+        const V<double> plain = dense ? row_doubles(y, j, n_out, 0.0) : V<double>{};
+        return select(first_lanes<double>(n_out - j), fma(plain, set1(keep), set1(shift)), V<double>{});
+    };
+
+    V<double> total{}, product{};
+    if (dense || shift != 0.0)
+        for (std::ptrdiff_t j = 0; j < n_out; j += lanes<double>) {
+            const V<double> t = target(j);
+            total = total + t;
+            product = fma(t, row_doubles(z, j, n_out, s.largest) - largest_z, product);
+        }
+    double sum_t = sum(total), sum_tz = sum(product);
+    if (!dense) {
+        sum_t = 1.0;
+        sum_tz += keep * (static_cast<double>(z[chosen]) - s.largest);
+    }
+    block.losses[r] = std::log1p(s.rest) * sum_t - sum_tz;
+    if (!dz) return;
+
+    const V<double> scale = set1(sum_t / s.sum()), factor = set1(static_cast<double>(block.factor(r)));
+    const double chosen_z = dense ? 0.0 : static_cast<double>(z[chosen]);
+    for (std::ptrdiff_t j = 0; j < n_out; j += lanes<double>) {
+        const V<double> p = exp(row_doubles(z, j, n_out, s.largest) - largest_z) * scale;
+        store_row_doubles(dz, (dense || shift != 0.0 ? p - target(j) : p) * factor, j, n_out);
+    }
+    if (!dense) {
+        const double p = exp(set1(chosen_z - s.largest))[0] * scale[0];
+        dz[chosen] = static_cast<T>((p - shift - keep) * factor[0]);
+    }
+    for (std::ptrdiff_t j = n_out; j % lanes<T> != 0; ++j) dz[j] = 0;
+}
+
+// Any loss after softmax: dz = p (da - sum p da), the product with the Jacobian diag(p) - p p^T. The tape runs twice,
+// once for the sum and once for dz, so that rows of any length need no memory of their own.
+template <class T>
+void Loss<T>::softmax_tape_row(const Block& block, std::ptrdiff_t r) const {
+    constexpr std::ptrdiff_t longest = 256;
+    alignas(BS_VECTOR_BYTES) double p[longest + lanes<double>], y[longest + lanes<double>];
+    alignas(BS_VECTOR_BYTES) double loss[longest + lanes<double>], da[longest + lanes<double>];
+    const T* z = block.z + r * block.stride;                                        // (n_out,)
+    const T* targets = block.targets.dense + block.data_row(r) * n_out;             // (n_out,)
+    const SoftmaxSums s = softmax_sums(z, n_out);
+    const V<double> largest_z = set1(s.largest), scale = set1(1.0 / s.sum());
+    const auto run = [&](std::ptrdiff_t j0) {  // p, y, loss and da of columns j0 ...; returns how many
+        const std::ptrdiff_t columns = n_out - j0 < longest ? n_out - j0 : longest;
+        for (std::ptrdiff_t j = 0; j < columns; j += lanes<double>) {
+            store(p + j, exp(row_doubles(z, j0 + j, n_out, s.largest) - largest_z) * scale);
+            store(y + j, row_doubles(targets, j0 + j, n_out, 0.0));
+        }
+        const double* const inputs[] = {p, y};
+        double* const outputs[] = {loss, da};
+        tape_.run(inputs, outputs, columns);
+        return columns;
+    };
+
+    double total = 0.0, dot = 0.0;
+    for (std::ptrdiff_t j0 = 0; j0 < n_out; j0 += longest) {
+        const std::ptrdiff_t columns = run(j0);
+        total += ordered_sum(loss, columns);
+        for (std::ptrdiff_t j = 0; j < columns; j += lanes<double>) store(loss + j, load(p + j) * load(da + j));
+        dot += ordered_sum(loss, columns);
+    }
+    block.losses[r] = total;
+    if (!block.dz) return;
+    T* dz = block.dz + r * block.stride;  // (n_out,)
+    const V<double> factor = set1(static_cast<double>(block.factor(r)));
+    for (std::ptrdiff_t j0 = 0; j0 < n_out; j0 += longest) {
+        const std::ptrdiff_t columns = n_out <= longest ? n_out : run(j0);
+        for (std::ptrdiff_t j = 0; j < columns; j += lanes<double>)
+            store_row_doubles(dz, load(p + j) * (load(da + j) - set1(dot)) * factor, j0 + j, n_out);
+    }
+    for (std::ptrdiff_t j = n_out; j % lanes<T> != 0; ++j) dz[j] = 0;
+}
 
 }  // namespace bs

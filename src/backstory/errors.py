@@ -87,7 +87,9 @@ def _window(text: str, position: int, width: int) -> tuple[str, int]:
     """Return the line of `text` that holds `position`, cut to `width` characters, and the caret's column in it."""
     start = text.rfind("\n", 0, position) + 1
     end = text.find("\n", start)
-    line = "".join(" " if not character.isprintable() else character for character in text[start : end if end >= 0 else len(text)])
+    line = "".join(
+        " " if not character.isprintable() else character for character in text[start : end if end >= 0 else len(text)]
+    )
     column = position - start
     if len(line) <= width:
         return line, column
@@ -133,11 +135,11 @@ class DivergenceError(BackstoryError, ArithmeticError):
         return _diverged, (str(self), self.step, self.epoch, self.layer, self.row, self.quantity, self.history)
 
 
-def _diverged(message: str, step: int, epoch: int, layer: int, row: int, quantity: str, history: Any) -> DivergenceError:
+def _diverged(
+    message: str, step: int, epoch: int, layer: int, row: int, quantity: str, history: Any
+) -> DivergenceError:
     """Rebuild a pickled `DivergenceError`, whose arguments are keywords."""
-    return DivergenceError(
-        message, step=step, epoch=epoch, layer=layer, row=row, quantity=quantity, history=history
-    )
+    return DivergenceError(message, step=step, epoch=epoch, layer=layer, row=row, quantity=quantity, history=history)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

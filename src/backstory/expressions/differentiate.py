@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from .elementary import ELEMENTARY
-from .parser import parse
-from .simplify import add, call, divide, multiply, negative, power, simplify, subtract
-from .transform import names, substitute
-from .tree import Add, Call, Compare, Div, Expr, Mul, Name, Neg, Number, Pow, Sub
+from backstory.expressions.elementary import ELEMENTARY
+from backstory.expressions.parser import parse
+from backstory.expressions.simplify import add, call, divide, multiply, negative, power, simplify, subtract
+from backstory.expressions.transform import names, substitute
+from backstory.expressions.tree import Add, Call, Compare, Div, Expr, Mul, Name, Neg, Number, Pow, Sub
 
 Rule = Callable[[tuple[Expr, ...], tuple[Expr, ...]], Expr]
 """From the arguments of a call and the derivatives of these arguments to the derivative of the call."""
@@ -122,6 +122,7 @@ def _choice(op: str) -> Rule:
 
 
 ELEMENTARY_RULES: Mapping[str, Rule] = MappingProxyType(
-    {row.name: _smooth(row.derivative) for row in ELEMENTARY.values() if row.derivative} | {"max": _choice(">"), "min": _choice("<")}
+    {row.name: _smooth(row.derivative) for row in ELEMENTARY.values() if row.derivative}
+    | {"max": _choice(">"), "min": _choice("<")}
 )
 """The derivative rule of every elementary function but `where`, which is a choice rather than a function."""

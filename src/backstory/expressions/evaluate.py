@@ -7,8 +7,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .elementary import CONSTANTS, MATH
-from .tree import Add, Call, Compare, Div, Expr, Mul, Name, Neg, Number, Pow, Sub
+from backstory.expressions.elementary import CONSTANTS, MATH
+from backstory.expressions.tree import Add, Call, Compare, Div, Expr, Mul, Name, Neg, Number, Pow, Sub
 
 Functions = Mapping[str, Callable[..., Any]]
 

@@ -7,15 +7,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ..errors import ExpressionError
-from .tree import Span
+from backstory.errors import ExpressionError
+from backstory.expressions.tree import Span
 
 Kind: TypeAlias = Literal["number", "name", "operator", "end"]
 
 _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _NAME = re.compile(r"[^\W\d]\w*")
 _OPERATORS = ("**", ">=", "<=", "+", "-", "*", "/", "^", "(", ")", ",", ">", "<")
-_SAME = {"**": "^", "−": "-", "·": "*", "×": "*", "⋅": "*", "÷": "/", "≤": "<=", "≥": ">="}  # noqa: RUF001 - what people paste
+_SAME = {"**": "^", "−": "-", "·": "*", "×": "*", "⋅": "*", "÷": "/", "≤": "<=", "≥": ">="}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ def _token(text: str, start: int) -> Token:
     """Read the token that begins at `start`."""
     if match := _NUMBER.match(text, start):
         if not math.isfinite(float(match.group())):
-            raise ExpressionError(f"The number {_shortened(match.group())} is too large.", text, start, "Numbers must be below 1.8e308.")
+            raise ExpressionError(
+                f"The number {_shortened(match.group())} is too large.", text, start, "Numbers must be below 1.8e308."
+            )
         return Token("number", match.group(), match.span())
     if match := _NAME.match(text, start):
         return Token("name", match.group(), match.span())

@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import cast
 
-from ..errors import ExpressionError, nearest
-from .elementary import ARITIES, CONSTANTS
-from .lexer import Token, tokens
-from .tree import Add, Call, Compare, Comparison, Div, Expr, Mul, Name, Neg, Number, Pow, Sub
+from backstory.errors import ExpressionError, nearest
+from backstory.expressions.elementary import ARITIES, CONSTANTS
+from backstory.expressions.lexer import Token, tokens
+from backstory.expressions.tree import Add, Call, Compare, Comparison, Div, Expr, Mul, Name, Neg, Number, Pow, Sub
 
 MAX_CHARACTERS = 2_000
 MAX_DEPTH = 200
@@ -74,9 +74,9 @@ def parse(text: str, functions: Mapping[str, int] = ARITIES, allowed: Collection
 
 
 def parse_assignments(text: str, functions: Mapping[str, int] = ARITIES) -> tuple[tuple[str, Expr], ...]:
-    """Read lines ``name = formula``, in order; empty lines and what follows a ``#`` are skipped.
+    r"""Read lines ``name = formula``, in order; empty lines and what follows a ``#`` are skipped.
 
-    >>> parse_assignments("v = v + g^2\\nw = w - g/sqrt(v)")[1][0]
+    >>> parse_assignments("v = v + g^2\nw = w - g/sqrt(v)")[1][0]
     'w'
     """
     found: list[tuple[str, Expr]] = []
@@ -135,16 +135,20 @@ class _Parser:
         depth = 1 + max((self.depths.get(id(child), 1) for child in node.children), default=0)
         if depth > MAX_DEPTH:
             start = node.span[0] if node.span else 0
-            raise self.error(f"A formula may be at most {MAX_DEPTH} operations deep.", start, "Split it into several formulas.")
+            raise self.error(
+                f"A formula may be at most {MAX_DEPTH} operations deep.", start, "Split it into several formulas."
+            )
         self.depths[id(node)] = depth
         return node
 
     def formula(self) -> Expr:
-        if self.token.kind == "end":
+        if len(self.tokens) == 1:
             raise self.error("The formula is empty.", hint="Write one such as sin(2*z).")
         node = self.sum()
         if self.at(*_COMPARISONS):
-            raise self.error("A comparison may only stand as the first argument of where.", hint="Write where(z > 0, z, 0).")
+            raise self.error(
+                "A comparison may only stand as the first argument of where.", hint="Write where(z > 0, z, 0)."
+            )
         if self.token.kind != "end":
             raise self.unexpected()
         return node
@@ -212,7 +216,7 @@ class _Parser:
         at = self.token.span[0]
         exponent = self.factor()
         self.nesting -= 1
-        if isinstance(exponent, Number) and abs(exponent.value) > MAX_EXPONENT:
+        if isinstance(exponent, Number) and abs(float(exponent.value)) > MAX_EXPONENT:
             raise self.error(f"An exponent must be at most {MAX_EXPONENT:,}. Got {exponent.value}.", at)
         return self.noted(Pow(base, exponent, span=(start, self.end)))
 
@@ -273,7 +277,9 @@ class _Parser:
     def argument(self) -> Expr:
         node = self.sum()
         if self.at(*_COMPARISONS):
-            raise self.error("A comparison may only stand as the first argument of where.", hint="Write where(z > 0, z, 0).")
+            raise self.error(
+                "A comparison may only stand as the first argument of where.", hint="Write where(z > 0, z, 0)."
+            )
         return node
 
     def condition(self) -> Expr:

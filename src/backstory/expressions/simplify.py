@@ -11,8 +11,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import cast
 
-from .elementary import MATH
-from .tree import Add, Binary, Call, Compare, Div, Expr, Mul, Neg, Number, Pow, Scalar, Sub
+from backstory.expressions.elementary import MATH
+from backstory.expressions.tree import Add, Binary, Call, Compare, Div, Expr, Mul, Neg, Number, Pow, Scalar, Sub
 
 _MAX_POWER = 64
 
@@ -158,14 +158,13 @@ def power(base: Expr, exponent: Expr) -> Expr:
         return Number(1)
     if _is(base, 1):
         return base
-    if isinstance(base, Number) and isinstance(exponent, Number):
-        exact = not isinstance(base.value, float) and isinstance(exponent.value, int)
-        if exact and abs(exponent.value) <= _MAX_POWER and base.value != 0 and _digits(base.value) <= 64:
-            return _number(Fraction(base.value) ** cast(int, exponent.value))
-    if isinstance(base, Pow) and isinstance(base.right, Number) and isinstance(exponent, Number):
-        if isinstance(base.right.value, int) and isinstance(exponent.value, int):
-            return power(base.left, Number(base.right.value * exponent.value))
-    if isinstance(base, Neg) and isinstance(exponent, Number) and isinstance(exponent.value, int):
+    if not isinstance(exponent, Number) or not isinstance(exponent.value, int):
+        return Pow(base, exponent)
+    if isinstance(base, Number) and _small(base.value) and abs(exponent.value) <= _MAX_POWER:
+        return _number(Fraction(base.value) ** exponent.value)
+    if isinstance(base, Pow) and isinstance(base.right, Number) and isinstance(base.right.value, int):
+        return power(base.left, Number(base.right.value * exponent.value))
+    if isinstance(base, Neg):
         inner = power(base.operand, exponent)
         return inner if exponent.value % 2 == 0 else negative(inner)
     return Pow(base, exponent)
@@ -249,9 +248,10 @@ def _scaled(number: Scalar, rest: Expr) -> Expr:
 
 def _power_of(node: Expr) -> tuple[Expr, int]:
     """Split a node into a base and a whole exponent: x^3 into x and 3."""
-    if isinstance(node, Pow) and isinstance(node.right, Number) and isinstance(node.right.value, int):
-        if node.right.value > 0:
-            return node.left, node.right.value
+    if isinstance(node, Pow) and isinstance(node.right, Number):
+        exponent = node.right.value
+        if isinstance(exponent, int) and exponent > 0:
+            return node.left, exponent
     return node, 1
 
 
@@ -278,10 +278,12 @@ def _number(value: Scalar) -> Number:
     return Number(value)
 
 
-def _digits(value: Scalar) -> int:
-    """Return how many bits an exact number has."""
+def _small(value: Scalar) -> bool:
+    """Say whether powers of an exact number other than zero stay of a sensible length."""
+    if isinstance(value, float) or value == 0:
+        return False
     exact = Fraction(value)
-    return max(exact.numerator.bit_length(), exact.denominator.bit_length())
+    return max(exact.numerator.bit_length(), exact.denominator.bit_length()) <= 64
 
 
 def _is(node: Expr, value: int) -> bool:

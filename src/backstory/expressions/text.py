@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .tree import Add, Call, Compare, Div, Expr, Mul, Name, Neg, Number, Pow, Scalar, Sub
+from backstory.expressions.tree import Add, Call, Compare, Div, Expr, Mul, Name, Neg, Number, Pow, Scalar, Sub
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 """How tightly a piece of text binds."""

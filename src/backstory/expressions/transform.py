@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from .tree import Call, Expr, Name
+from backstory.expressions.tree import Call, Expr, Name
 
 
 def walk(expr: Expr) -> Iterator[Expr]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..errors import ConfigurationError, unknown
-from ..expressions import (
+from backstory.errors import ConfigurationError, unknown
+from backstory.expressions import (
     ARITIES,
     ELEMENTARY_RULES,
     Expr,
@@ -23,10 +23,10 @@ from ..expressions import (
     size,
     substitute,
 )
-from ..expressions.differentiate import Rule
-from ..expressions.simplify import multiply
-from .domains import REALS, Domain, as_domain, domain_from_dict, domain_to_dict
-from .rows import Parameters, as_parameters, called, constants
+from backstory.expressions.differentiate import Rule
+from backstory.expressions.simplify import multiply
+from backstory.functions.domains import REALS, Domain, as_domain, domain_to_dict
+from backstory.functions.rows import Parameters, as_parameters, called, constants
 
 MAX_NODES = 4_000
 """How large the formula of a user's own row may become once the rows it calls are written out."""
@@ -47,7 +47,8 @@ class Activation:
     derivative : str
         f'(z), written in a = f(z), in z, or in both; worked out from `formula` unless given.
     range : Interval, Simplex or str
-        Where its values lie, for example ``"(0, 1)"``; all numbers unless given. Losses that need less are refused.
+        Where its values lie, for example ``"(0, 1)"`` or ``"(-alpha, inf)"`` with a parameter; all numbers unless given.
+        Losses that need less are refused.
     parameters : mapping or pairs of str and float
         Numbers that the formula uses by name.
     kinks : tuple of float
@@ -60,6 +61,8 @@ class Activation:
         Whether each value depends on all units of the layer (softmax). Then `derivative` states the Jacobian, and engines compute it.
     note : str
         A convention worth knowing.
+    range_text : str
+        The text of `range`, where it was given as one: so it follows the parameters.
 
     Raises
     ------
@@ -82,24 +85,34 @@ class Activation:
     formula: str
     stable: str = ""
     derivative: str = ""
-    range: Domain = REALS
+    range: Domain = REALS  # a str is read by __post_init__
     parameters: Parameters = ()
     kinks: tuple[float, ...] = ()
     initializer: str = "glorot_uniform"
     paper: str = ""
     couples: bool = False
     note: str = ""
+    range_text: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise ConfigurationError(f"The name of an activation must be an identifier such as 'sine'. Got {self.name!r}.")
+            raise ConfigurationError(
+                f"The name of an activation must be an identifier such as 'sine'. Got {self.name!r}."
+            )
         owner = f"activation {self.name!r}"
-        object.__setattr__(self, "range", as_domain(self.range))
-        object.__setattr__(self, "parameters", as_parameters(owner, self.parameters, ("a", "z")))
+        object.__setattr__(self, "parameters", as_parameters(owner, self.parameters, ("a", "z", "inf")))
+        object.__setattr__(self, "range_text", self.range if isinstance(self.range, str) else self.range_text)
+        object.__setattr__(self, "range", as_domain(self.range_text or self.range, dict(self.parameters)))
         object.__setattr__(self, "kinks", tuple(float(kink) for kink in self.kinks))
         row = _BUILTIN.get(self.name)
-        if row is not None and (row.formula, row.stable, row.derivative) != (self.formula, self.stable, self.derivative):
-            raise ConfigurationError(f"The activation {self.name!r} exists already, with another formula; choose another name.")
+        if row is not None and (row.formula, row.stable, row.derivative) != (
+            self.formula,
+            self.stable,
+            self.derivative,
+        ):
+            raise ConfigurationError(
+                f"The activation {self.name!r} exists already, with another formula; choose another name."
+            )
         if _BUILTIN and row is None:
             _ = self.value, self.slope  # what cannot be read is refused here, not when training begins
 
@@ -137,7 +150,9 @@ class Activation:
         known = dict(self.parameters)
         for name in parameters:
             if name not in known:
-                raise ConfigurationError(f"activation {self.name!r} has no parameter {name!r}. It has: {', '.join(known) or 'none'}.")
+                raise ConfigurationError(
+                    f"activation {self.name!r} has no parameter {name!r}. It has: {', '.join(known) or 'none'}."
+                )
         return dataclasses.replace(self, parameters=tuple({**known, **parameters}.items()))
 
     def to_dict(self) -> dict[str, Any]:
@@ -145,7 +160,11 @@ class Activation:
         kept: dict[str, Any] = {"name": self.name, "parameters": dict(self.parameters)}
         if not self.is_builtin:
             kept |= {"formula": self.formula, "stable": self.stable, "derivative": self.derivative}
-            kept |= {"range": domain_to_dict(self.range), "kinks": list(self.kinks), "initializer": self.initializer}
+            kept |= {
+                "range": self.range_text or domain_to_dict(self.range),
+                "kinks": list(self.kinks),
+                "initializer": self.initializer,
+            }
         return kept
 
     @classmethod
@@ -164,7 +183,7 @@ class Activation:
             formula=data["formula"],
             stable=data.get("stable", ""),
             derivative=data.get("derivative", ""),
-            range=domain_from_dict(data.get("range", "(-inf, inf)")),
+            range=data.get("range", "(-inf, inf)"),
             parameters=tuple(data.get("parameters", {}).items()),
             kinks=tuple(data.get("kinks", ())),
             initializer=data.get("initializer", "glorot_uniform"),
@@ -244,7 +263,9 @@ def written_out(owner: str, expr: Expr) -> Expr:
     def definition(row: Activation) -> Callable[[Expr], Expr]:
         def put(argument: Expr) -> Expr:
             if size(argument) > MAX_NODES:
-                raise ConfigurationError(f"The formula of {owner} is too large once the functions it calls are written out.")
+                raise ConfigurationError(
+                    f"The formula of {owner} is too large once the functions it calls are written out."
+                )
             return substitute(row.value, {"z": argument})
 
         return put

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
-from .activation import Activation, builtin, register
-from .domains import NOT_NEGATIVE, POSITIVE, PROBABILITY, SIMPLEX, UNIT, Interval
-from .rows import bounded, look_up
+from backstory.functions.activation import Activation, builtin, register
+from backstory.functions.domains import NOT_NEGATIVE, POSITIVE, PROBABILITY, SIMPLEX, UNIT, Interval
+from backstory.functions.rows import bounded, look_up
 
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
@@ -56,7 +55,7 @@ _ROWS = (
         derivative="where(a > 0, 1, a + alpha)",
         parameters=(("alpha", 1.0),),
         kinks=(0.0,),
-        range=Interval(-1.0),
+        range_text="(-alpha, inf)",
         initializer="he_normal",
         paper="Clevert, Unterthiner & Hochreiter 2016, ICLR, equation 15",
         note="The slope at z = 0 is that of the left side, alpha.",
@@ -68,7 +67,7 @@ _ROWS = (
         derivative="where(a > 0, scale, a + scale*alpha)",
         parameters=(("alpha", _SELU_ALPHA), ("scale", _SELU_SCALE)),
         kinks=(0.0,),
-        range=Interval(-_SELU_SCALE * _SELU_ALPHA),
+        range_text="(-scale*alpha, inf)",
         initializer="lecun_normal",
         paper="Klambauer, Unterthiner, Mayr & Hochreiter 2017, NeurIPS, equation 2",
         note="The slope at z = 0 is that of the left side.",
@@ -77,7 +76,7 @@ _ROWS = (
         "gelu",
         "z*(1 + erf(z/sqrt(2)))/2",
         derivative="(1 + erf(z/sqrt(2)))/2 + z*exp(-z^2/2)/sqrt(2*pi)",
-        range=Interval(-0.17, low_open=False),
+        range=Interval(-0.16998, low_open=False),
         initializer="he_normal",
         paper="Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2",
     ),
@@ -87,7 +86,7 @@ _ROWS = (
         stable="z*sigmoid(2*sqrt(2/pi)*(z + 0.044715*z^3))",
         derivative="sigmoid(2*sqrt(2/pi)*(z + 0.044715*z^3))"
         "*(1 + 2*sqrt(2/pi)*(z + 0.134145*z^3)*sigmoid(-2*sqrt(2/pi)*(z + 0.044715*z^3)))",
-        range=Interval(-0.171, low_open=False),
+        range=Interval(-0.17005, low_open=False),
         initializer="he_normal",
         paper="Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2, the tanh approximation",
     ),
@@ -95,7 +94,7 @@ _ROWS = (
         "silu",
         "z*sigmoid(z)",
         derivative="sigmoid(z)*(1 + z*sigmoid(-z))",
-        range=Interval(-0.279, low_open=False),
+        range=Interval(-0.27847, low_open=False),
         initializer="he_normal",
         paper="Elfwing, Uchibe & Doya 2018, Neural Networks 107, equation 7; as swish: Ramachandran, Zoph & Le 2017",
     ),
@@ -103,7 +102,7 @@ _ROWS = (
         "mish",
         "z*tanh(softplus(z))",
         derivative="tanh(softplus(z)) + z*sigmoid(z)*(1 - tanh(softplus(z)))*(1 + tanh(softplus(z)))",
-        range=Interval(-0.309, low_open=False),
+        range=Interval(-0.30885, low_open=False),
         initializer="he_normal",
         paper="Misra 2020, BMVC, equation 1",
     ),
@@ -145,7 +144,7 @@ _ROWS = (
         "arctan",
         "arctan(z)",
         derivative="1/(1 + z^2)",
-        range=Interval(-math.pi / 2, math.pi / 2),
+        range_text="(-pi/2, pi/2)",
     ),
     Activation(
         "exp",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from enum import Enum
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
-from ..errors import ConfigurationError
+from backstory.errors import ConfigurationError
+from backstory.expressions import evaluate, number_text, parse
 
-_INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
+_INTERVAL = re.compile(r"\s*([\[(])([^,]+),([^,]+)([\])])\s*")
 
 
 @dataclass(frozen=True)
@@ -38,27 +42,33 @@ class Interval:
 
     def __post_init__(self) -> None:
         if not self.low <= self.high:
-            raise ConfigurationError(f"An interval must go from the lower to the higher end. Got {self.low} to {self.high}.")
+            raise ConfigurationError(
+                f"An interval must go from the lower to the higher end. Got {self.low} to {self.high}."
+            )
         object.__setattr__(self, "low_open", self.low_open or self.low == -math.inf)
         object.__setattr__(self, "high_open", self.high_open or self.high == math.inf)
 
     @classmethod
-    def read(cls, text: str) -> Interval:
-        """Read an interval written as in a textbook: "(0, 1)", "[0, inf)".
+    def read(cls, text: str, values: Mapping[str, float] = MappingProxyType({})) -> Interval:
+        """Read an interval written as in a textbook: "(0, 1)", "[0, inf)", "(-pi/2, pi/2)".
+
+        Parameters
+        ----------
+        text : str
+            Its ends are inf, -inf, or formulas of numbers and of the names in `values`.
+        values : mapping of str to float
 
         Raises
         ------
         ConfigurationError
-            For any other text.
+            For a text without the brackets and the comma, or whose first end is above the second.
+        ExpressionError
+            For an end that cannot be read.
         """
-        match = _INTERVAL.fullmatch(text)
-        try:
-            if match:
-                opening, low, high, closing = match.groups()
-                return cls(float(low), float(high), opening == "(", closing == ")")
-        except ValueError:
-            pass
-        raise ConfigurationError(f"An interval must be written like '(0, 1)' or '[0, inf)'. Got {text!r}.")
+        if not (match := _INTERVAL.fullmatch(text)):
+            raise ConfigurationError(f"An interval must be written like '(0, 1)' or '[0, inf)'. Got {text!r}.")
+        opening, low, high, closing = match.groups()
+        return cls(_end(low, values), _end(high, values), opening == "(", closing == ")")
 
     def __contains__(self, value: float) -> bool:
         above = value > self.low if self.low_open else value >= self.low
@@ -77,16 +87,26 @@ class Interval:
     def __str__(self) -> str:
         if self == REALS:
             return "all numbers"
-        return f"{'(' if self.low_open else '['}{self.low:.17g}, {self.high:.17g}{')' if self.high_open else ']'}"
+        return f"{'(' if self.low_open else '['}{_shown(self.low)}, {_shown(self.high)}{')' if self.high_open else ']'}"
 
 
-@dataclass(frozen=True)
-class Simplex:
+def _end(text: str, values: Mapping[str, float]) -> float:
+    """Return the value of one end of an interval."""
+    return float(evaluate(parse(text, allowed=(*values, "inf")), {**values, "inf": math.inf}))
+
+
+def _shown(end: float) -> str:
+    return number_text(int(end) if end.is_integer() else end)
+
+
+class Simplex(Enum):
     """Rows of positive numbers whose sum is 1: probabilities of classes that exclude one another."""
+
+    SIMPLEX = "simplex"
 
     def holds(self, other: Domain) -> bool:
         """Say whether the other set is the simplex too."""
-        return isinstance(other, Simplex)
+        return other is self
 
     def __str__(self) -> str:
         return "probabilities that sum to 1"
@@ -94,7 +114,11 @@ class Simplex:
 
 @dataclass(frozen=True)
 class Values:
-    """A few single numbers, such as -1 and 1."""
+    """A few single numbers, such as -1 and 1.
+
+    >>> str(Values((-1.0, 1.0)))
+    '-1 or 1'
+    """
 
     values: tuple[float, ...]
 
@@ -112,21 +136,21 @@ class Values:
 Domain: TypeAlias = Interval | Simplex | Values
 
 REALS = Interval()
-SIMPLEX = Simplex()
+SIMPLEX: Final = Simplex.SIMPLEX
 POSITIVE = Interval(0.0)
 NOT_NEGATIVE = Interval(0.0, low_open=False)
 PROBABILITY = Interval(0.0, 1.0)
 UNIT = Interval(0.0, 1.0, low_open=False, high_open=False)
 
 
-def as_domain(value: Domain | str) -> Domain:
-    """Return a set as it is, or the interval a text describes.
+def as_domain(value: Domain | str, values: Mapping[str, float] = MappingProxyType({})) -> Domain:
+    """Return a set as it is, or the interval a text describes with the names in `values`.
 
     >>> as_domain("(-1, 1)")
     Interval(low=-1.0, high=1.0, low_open=True, high_open=True)
     """
     if isinstance(value, str):
-        return Interval.read(value)
+        return Interval.read(value, values)
     if isinstance(value, Interval | Simplex | Values):
         return value
     raise ConfigurationError(f"A range must be an interval such as '(0, 1)'. Got {value!r}.")

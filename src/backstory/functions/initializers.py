@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from ..errors import ConfigurationError
-from ..expressions import Expr, evaluate, parse
-from .rows import Parameters, bounded, called, finite_number, look_up
+from backstory.errors import ConfigurationError
+from backstory.expressions import Expr, evaluate, parse
+from backstory.functions.rows import Parameters, bounded, called, finite_number, look_up
 
 Distribution: TypeAlias = Literal["uniform", "normal", "orthogonal", "constant"]
 
@@ -64,7 +64,9 @@ class Initializer:
         row = initializer(str(data["name"]))
         given = {str(name): float(value) for name, value in data.get("parameters", {}).items()}
         if set(given) != set(dict(row.parameters)):
-            raise ConfigurationError(f"initializer {row.name!r} has the parameters {list(dict(row.parameters))}. Got {list(given)}.")
+            raise ConfigurationError(
+                f"initializer {row.name!r} has the parameters {list(dict(row.parameters))}. Got {list(given)}."
+            )
         match row.name:
             case "normal":
                 return Normal(**given)
@@ -98,7 +100,9 @@ def Uniform(limit: float = 0.05) -> Initializer:
     ----------
     limit : float > 0
     """
-    return Initializer("uniform", "uniform", "limit", (("limit", bounded("Uniform", "limit", limit, 0.0, open_ends=True)),))
+    return Initializer(
+        "uniform", "uniform", "limit", (("limit", bounded("Uniform", "limit", limit, 0.0, open_ends=True)),)
+    )
 
 
 def Constant(value: float = 0.0) -> Initializer:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
-from ..errors import ConfigurationError, unknown
-from ..expressions import ARITIES, ELEMENTARY_RULES, Expr, derivative, parse, simplify, substitute
-from .activation import Activation, call_arities, call_rules, written_out
-from .domains import REALS, Domain, as_domain, domain_from_dict, domain_to_dict
-from .rows import Parameters, Y, as_parameters, called, constants
+from backstory.errors import ConfigurationError, unknown
+from backstory.expressions import ARITIES, ELEMENTARY_RULES, Expr, derivative, parse, simplify, substitute
+from backstory.functions.activation import Activation, call_arities, call_rules, written_out
+from backstory.functions.domains import REALS, Domain, as_domain, domain_from_dict, domain_to_dict
+from backstory.functions.rows import Parameters, Y, as_parameters, called, constants
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Loss:
         Numbers that the formulas use by name.
     target : str
         What stands for y in the formulas, in y, n_out and parameters; affine in y (label smoothing). "y" unless given.
-    fused : mapping or pairs of str and Fused
+    fused : mapping of str to Fused
         By name of the output activation, the two in one.
     kinks : tuple of str
         The outputs a, as formulas in y, at which it has no derivative; the value used there is stated in `note`.
@@ -100,7 +101,7 @@ class Loss:
     targets: Domain = REALS
     parameters: Parameters = ()
     target: str = "y"
-    fused: tuple[tuple[str, Fused], ...] = ()
+    fused: Mapping[str, Fused] = field(default_factory=dict, hash=False)
     kinks: tuple[str, ...] = ()
     paper: str = ""
     classification: bool = False
@@ -111,14 +112,21 @@ class Loss:
             raise ConfigurationError(f"The name of a loss must be an identifier such as 'cauchy'. Got {self.name!r}.")
         object.__setattr__(self, "domain", as_domain(self.domain))
         object.__setattr__(self, "targets", as_domain(self.targets))
-        parameters = as_parameters(f"loss {self.name!r}", self.parameters, ("a", "y", "z", "n_out", "logsumexp_z", "sum_y"))
+        parameters = as_parameters(
+            f"loss {self.name!r}", self.parameters, ("a", "y", "z", "n_out", "logsumexp_z", "sum_y")
+        )
         object.__setattr__(self, "parameters", parameters)
-        fused = self.fused.items() if isinstance(self.fused, Mapping) else self.fused
-        object.__setattr__(self, "fused", tuple(fused))
+        object.__setattr__(self, "fused", MappingProxyType(dict(self.fused)))
         object.__setattr__(self, "kinks", tuple(self.kinks))
         row = _BUILTIN.get(self.name)
-        if row is not None and (row.formula, row.stable, row.derivative) != (self.formula, self.stable, self.derivative):
-            raise ConfigurationError(f"The loss {self.name!r} exists already, with another formula; choose another name.")
+        if row is not None and (row.formula, row.stable, row.derivative) != (
+            self.formula,
+            self.stable,
+            self.derivative,
+        ):
+            raise ConfigurationError(
+                f"The loss {self.name!r} exists already, with another formula; choose another name."
+            )
         if _BUILTIN and row is None:
             self.value(1), self.slope(1)  # what cannot be read is refused here, not when training begins
 
@@ -141,8 +149,8 @@ class Loss:
         return _slope(self, n_out)
 
     def fused_with(self, output: Activation, n_out: int) -> FusedForm | None:
-        """Return loss and output activation in one, or None where the table has no such form."""
-        return _fused(self, output, n_out) if output.is_builtin else None
+        """Return loss and output activation in one, or None where the row has no such form."""
+        return _fused(self, output.name, n_out) if output.name in self.fused else None
 
     def smoothed(self, n_out: int) -> Expr:
         """Return what stands for y in the formulas, an expression in y."""
@@ -153,14 +161,21 @@ class Loss:
         known = dict(self.parameters)
         for name in parameters:
             if name not in known:
-                raise ConfigurationError(f"loss {self.name!r} has no parameter {name!r}. It has: {', '.join(known) or 'none'}.")
+                raise ConfigurationError(
+                    f"loss {self.name!r} has no parameter {name!r}. It has: {', '.join(known) or 'none'}."
+                )
         return dataclasses.replace(self, parameters=tuple({**known, **parameters}.items()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a model file keeps: name and parameters of a built-in row, the formulas too of a user's own."""
         kept: dict[str, Any] = {"name": self.name, "parameters": dict(self.parameters)}
         if not self.is_builtin:
-            kept |= {"formula": self.formula, "stable": self.stable, "derivative": self.derivative, "target": self.target}
+            kept |= {
+                "formula": self.formula,
+                "stable": self.stable,
+                "derivative": self.derivative,
+                "target": self.target,
+            }
             kept |= {"domain": domain_to_dict(self.domain), "targets": domain_to_dict(self.targets)}
             kept |= {"kinks": list(self.kinks), "classification": self.classification}
         return kept
@@ -195,6 +210,14 @@ class Loss:
     def __repr__(self) -> str:
         return f"<Loss {self}: {self.formula}>"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle `fused` as a dict, which its read-only view cannot be."""
+        return {**self.__dict__, "fused": dict(self.fused)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Put the read-only view back."""
+        self.__dict__.update(state, fused=MappingProxyType(state["fused"]))
+
     def _read(self, formula: str, variables: tuple[str, ...]) -> Expr:
         known = (*variables, *(name for name, _ in self.parameters))
         return parse(formula, {**ARITIES, **call_arities()}, known)
@@ -218,13 +241,13 @@ def _slope(loss: Loss, n_out: int) -> Expr:
 
 
 @lru_cache(maxsize=256)
-def _fused(loss: Loss, output: Activation, n_out: int) -> FusedForm | None:
-    fused = dict(loss.fused).get(output.name)
-    if fused is None:
-        return None
+def _fused(loss: Loss, output: str, n_out: int) -> FusedForm:
+    fused = loss.fused[output]
     value = loss._written_out(loss._read(fused.value, ("z", "y", "n_out", "logsumexp_z")), n_out)
     slope = loss._read(fused.slope, ("a", "y", "n_out", "sum_y"))
-    return FusedForm(value, loss._written_out(substitute(slope, {"sum_y": _sum_of_targets(loss)}), n_out), fused.rowwise)
+    return FusedForm(
+        value, loss._written_out(substitute(slope, {"sum_y": _sum_of_targets(loss)}), n_out), fused.rowwise
+    )
 
 
 def _sum_of_targets(loss: Loss) -> Expr:

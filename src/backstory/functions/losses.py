@@ -1,15 +1,19 @@
-"""The table of losses: one row each, their public constructors, and which output each fits."""
+"""The table of losses: one row each, their public constructors, and which output each fits.
+
+An output that rounding has driven to 0 or 1 is moved inside by 1e-38 and 1e-16 before its logarithm is taken: the loss stays finite,
+and so does its slope in float32. The fused forms need no such help, being computed from z.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import ConfigurationError
-from .activation import Activation
-from .activations import ACTIVATIONS
-from .domains import NOT_NEGATIVE, POSITIVE, PROBABILITY, SIMPLEX, UNIT, Values
-from .loss import Fused, Loss, builtin, register
-from .rows import bounded, look_up
+from backstory.errors import ConfigurationError
+from backstory.functions.activation import Activation
+from backstory.functions.activations import ACTIVATIONS
+from backstory.functions.domains import NOT_NEGATIVE, POSITIVE, PROBABILITY, SIMPLEX, UNIT, Values
+from backstory.functions.loss import Fused, Loss, builtin, register
+from backstory.functions.rows import bounded, look_up
 
 _ROWS = (
     Loss("half_squared_error", "1/2*(a - y)^2", derivative="a - y", note="Half the sum over the outputs."),
@@ -56,34 +60,31 @@ _ROWS = (
     Loss(
         "poisson",
         "a - y*log(a)",
-        stable="a - y*log(max(a, 1e-300))",
-        derivative="1 - y/max(a, 1e-300)",
+        stable="a - y*log(max(a, 1e-38))",
+        derivative="1 - y/max(a, 1e-38)",
         domain=POSITIVE,
         targets=NOT_NEGATIVE,
-        fused=(
-            ("exp", Fused("exp(z) - y*z", "a - y")),
-            (
-                "softplus",
-                Fused(
-                    "softplus(z) - y*where(z < -40, z, log(softplus(max(z, -40))))",
-                    "-expm1(-a) - y*where(a > 1e-300, -expm1(-a)/max(a, 1e-300), 1)",
-                ),
+        fused={
+            "exp": Fused("exp(z) - y*z", "a - y"),
+            "softplus": Fused(
+                "softplus(z) - y*where(z < -40, z, log(softplus(max(z, -40))))",
+                "-expm1(-a) - y*where(a > 1e-300, -expm1(-a)/max(a, 1e-300), 1)",
             ),
-            ("sigmoid", Fused("sigmoid(z) + y*softplus(-z)", "(a - y)*(1 - a)")),
-        ),
+            "sigmoid": Fused("sigmoid(z) + y*softplus(-z)", "(a - y)*(1 - a)"),
+        },
         paper="Nelder & Wedderburn 1972, JRSS A 135, 370",
         note="The negative log-likelihood of counts without log(y!), which does not depend on the network; the sum over the outputs.",
     ),
     Loss(
         "binary_cross_entropy",
         "-(y*log(a) + (1 - y)*log(1 - a))",
-        stable="-(y*log(max(a, 1e-300)) + (1 - y)*log1p(-min(a, 0.9999999999999999)))",
-        derivative="(1 - y)/max(1 - a, 1e-300) - y/max(a, 1e-300)",
+        stable="-(y*log(max(a, 1e-38)) + (1 - y)*log1p(-min(a, 0.9999999999999999)))",
+        derivative="(1 - y)/max(1 - a, 1e-16) - y/max(a, 1e-38)",
         domain=PROBABILITY,
         targets=UNIT,
         parameters=(("label_smoothing", 0.0),),
         target="y*(1 - label_smoothing) + label_smoothing/2",
-        fused=(("sigmoid", Fused("max(z, 0) - y*z + log1p(exp(-abs(z)))", "a - y")),),
+        fused={"sigmoid": Fused("max(z, 0) - y*z + log1p(exp(-abs(z)))", "a - y")},
         paper="Good 1952, JRSS B 14, 107; label smoothing: Szegedy et al. 2016, CVPR, section 7",
         classification=True,
         note="The sum over the outputs, each a class of its own.",
@@ -91,13 +92,13 @@ _ROWS = (
     Loss(
         "cross_entropy",
         "-y*log(a)",
-        stable="-y*log(max(a, 1e-300))",
-        derivative="-y/max(a, 1e-300)",
+        stable="-y*log(max(a, 1e-38))",
+        derivative="-y/max(a, 1e-38)",
         domain=SIMPLEX,
         targets=SIMPLEX,
         parameters=(("label_smoothing", 0.0),),
         target="y*(1 - label_smoothing) + label_smoothing/n_out",
-        fused=(("softmax", Fused("y*(logsumexp_z - z)", "sum_y*a - y", rowwise=True)),),
+        fused={"softmax": Fused("y*(logsumexp_z - z)", "sum_y*a - y", rowwise=True)},
         paper="Bridle 1990, NATO ASI F68, 227; label smoothing: Szegedy et al. 2016, CVPR, section 7",
         classification=True,
         note="The sum over the outputs, classes that exclude one another.",
@@ -192,7 +193,9 @@ def BinaryCrossEntropy(label_smoothing: float = 0.0) -> Loss:
 def _smoothing(owner: str, value: float) -> float:
     number = bounded(owner, "label_smoothing", value, 0.0, 1.0)
     if number == 1.0:
-        raise ConfigurationError(f"The 'label_smoothing' parameter of {owner} must be a number with 0 <= label_smoothing < 1. Got 1.0 instead.")
+        raise ConfigurationError(
+            f"The 'label_smoothing' parameter of {owner} must be a number with 0 <= label_smoothing < 1. Got 1.0 instead."
+        )
     return number
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..expressions import Expr, derivative, parse, simplify, substitute
-from .rows import Parameters, bounded, called, constants, look_up
+from backstory.expressions import Expr, derivative, parse, simplify, substitute
+from backstory.functions.rows import Parameters, bounded, called, constants, look_up
 
 
 @dataclass(frozen=True, repr=False)

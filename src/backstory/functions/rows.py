@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
-from ..errors import ConfigurationError, unknown
-from ..expressions import CONSTANTS, ELEMENTARY, Expr, Name, Number
+from backstory.errors import ConfigurationError, unknown
+from backstory.expressions import CONSTANTS, ELEMENTARY, Expr, Name, Number
 
 Parameters: TypeAlias = tuple[tuple[str, float], ...]
 Row = TypeVar("Row")
@@ -47,7 +47,9 @@ def finite_number(owner: str, name: str, value: object) -> float:
     return number
 
 
-def bounded(owner: str, name: str, value: object, low: float, high: float = math.inf, *, open_ends: bool = False) -> float:
+def bounded(
+    owner: str, name: str, value: object, low: float, high: float = math.inf, *, open_ends: bool = False
+) -> float:
     """Return a parameter as a float within bounds.
 
     Raises
@@ -59,15 +61,24 @@ def bounded(owner: str, name: str, value: object, low: float, high: float = math
     inside = low < number < high if open_ends else low <= number <= high
     if not inside:
         less = "<" if open_ends else "<="
-        must = f"{name} {'>' if open_ends else '>='} {low:g}" if high == math.inf else f"{low:g} {less} {name} {less} {high:g}"
-        raise ConfigurationError(f"The '{name}' parameter of {owner} must be a number with {must}. Got {value!r} instead.")
+        must = (
+            f"{name} {'>' if open_ends else '>='} {low:g}"
+            if high == math.inf
+            else f"{low:g} {less} {name} {less} {high:g}"
+        )
+        raise ConfigurationError(
+            f"The '{name}' parameter of {owner} must be a number with {must}. Got {value!r} instead."
+        )
     return number
 
 
 def constants(parameters: Parameters, **more: float) -> dict[str, Expr]:
     """Return the numbers to put for the names of parameters and for pi and e."""
     values = {**CONSTANTS, **dict(parameters), **more}
-    return {name: Number(int(value) if value == int(value) and abs(value) < 2**53 else value) for name, value in values.items()}
+    return {
+        name: Number(int(value) if value == int(value) and abs(value) < 2**53 else value)
+        for name, value in values.items()
+    }
 
 
 def look_up(kind: str, value: Row | str, table: Mapping[str, Row], row_type: type[Row]) -> Row:
@@ -84,7 +95,9 @@ def look_up(kind: str, value: Row | str, table: Mapping[str, Row], row_type: typ
         if value in table:
             return table[value]
         raise unknown(kind, value, table)
-    message = f"A{'n' if kind[0] in 'aeiou' else ''} {kind} must be a name or a {row_type.__name__}. Got {value!r} instead."
+    message = (
+        f"A{'n' if kind[0] in 'aeiou' else ''} {kind} must be a name or a {row_type.__name__}. Got {value!r} instead."
+    )
     raise ConfigurationError(message)
 
 

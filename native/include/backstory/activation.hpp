@@ -138,7 +138,8 @@ struct Activation {
     // afterwards is f of what it held before, which may be infinite or NaN: the caller never reads it as data.
     void forward(const T* z, T* a, T* d, std::ptrdiff_t count) const;
 
-    // dz = da * f'(z), in place: da becomes dz. With slope_from_a d may be null, else a may be null.
+    // dz = da * f'(z), in place: da becomes dz. With slope_from_a d may be null, else a may be null; a is what forward()
+    // gave, before any dropout.
     // All arrays (count,), up to padded<T>(count).
     void backward(T* da, const T* a, const T* d, std::ptrdiff_t count) const;
 
@@ -159,7 +160,7 @@ Activation<T>::Activation(const ActivationSource& s)
       slope_(s.slope, s.precise),
       value_and_slope_(s.value_and_slope, s.precise) {
     if (kind == ActivationKind::tape && (value_.empty() || (slope_.empty() && value_and_slope_.empty())))
-        throw std::invalid_argument("an activation of kind tape needs a tape for its value and one for its slope");
+        throw std::invalid_argument("An activation of kind tape needs a tape for its value and one for its slope.");
 }
 
 template <class T>

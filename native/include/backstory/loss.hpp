@@ -128,10 +128,10 @@ Loss<T>::Loss(const LossSource& s)
       tape_(s.value_and_slope) {
     const bool taped = kind == LossKind::tape || kind == LossKind::softmax_tape;
     if (taped && (tape_.n_inputs() != 2 || tape_.n_outputs() != 2))
-        throw std::invalid_argument("a loss of this kind needs a tape with 2 inputs and 2 outputs");
+        throw std::invalid_argument("A loss of kind tape needs a tape with 2 inputs and 2 outputs.");
     if (kind == LossKind::squared &&
         (activation_ == ActivationKind::tape || activation_ == ActivationKind::softmax))
-        throw std::invalid_argument("a loss of kind squared needs a hand-written output activation");
+        throw std::invalid_argument("A loss of kind squared needs a hand-written output activation.");
 }
 
 template <class T>

@@ -96,6 +96,14 @@ struct MulAdd {
     template <class X>
     BS_INLINE X operator()(X a, X b, X c) const { return fma(a, b, c); }
 };
+struct MulSub {
+    template <class X>
+    BS_INLINE X operator()(X a, X b, X c) const { return fma(a, b, -c); }
+};
+struct SubMul {  // c - a b
+    template <class X>
+    BS_INLINE X operator()(X a, X b, X c) const { return fma(-a, b, c); }
+};
 }  // namespace ops
 #undef BS_UNARY
 #undef BS_BINARY
@@ -136,6 +144,8 @@ inline constexpr OperationRow<C> operations[] = {
     {"<=", 2, apply2<C, ops::LessEqual>},
     {"where", 3, apply3<C, ops::Where>},
     {"muladd", 3, apply3<C, ops::MulAdd>},
+    {"mulsub", 3, apply3<C, ops::MulSub>},
+    {"submul", 3, apply3<C, ops::SubMul>},
 };
 template <class C>
 inline constexpr int n_operations = static_cast<int>(sizeof(operations<C>) / sizeof(operations<C>[0]));
@@ -167,7 +177,7 @@ public:
     static constexpr std::ptrdiff_t workspace = 2048;
     static constexpr std::ptrdiff_t longest_block = 256;
     static constexpr int max_inputs = 2, max_outputs = 2;
-    static constexpr int max_slots = 256;
+    static constexpr int max_slots = 1024;
 
     Tape() = default;
     explicit Tape(const TapeSource& source);
@@ -200,18 +210,19 @@ Tape<C>::Tape(const TapeSource& s)
     const int first_temporary = first_constant + static_cast<int>(s.constants.size());
     n_slots_ = first_temporary + s.n_temporaries;
     if (n_inputs_ < 1 || n_inputs_ > max_inputs || n_outputs_ < 1 || n_outputs_ > max_outputs)
-        throw std::invalid_argument("a tape has 1 or 2 inputs and 1 or 2 outputs");
+        throw std::invalid_argument("A tape must have 1 or 2 inputs and 1 or 2 outputs.");
     // Inputs and outputs need room of their own where their type is not C, so they count as temporaries.
     const std::ptrdiff_t rows = s.n_temporaries + n_inputs_ + n_outputs_;
     if (n_slots_ > max_slots || rows * lanes<C> > workspace)
-        throw std::invalid_argument("the formula is too large for a tape: it needs " + std::to_string(n_slots_) +
-                                    " slots, of which there are " + std::to_string(max_slots));
+        throw std::invalid_argument("The formula is too large for the native engine: it needs " +
+                                    std::to_string(s.n_temporaries) + " intermediate values and " +
+                                    std::to_string(s.constants.size()) + " constants at once. Use a shorter formula.");
     for (const Instruction& i : instructions_) {
         const bool reads_ok = i.a >= 0 && i.a < n_slots_ && i.b >= 0 && i.b < n_slots_ && i.c >= 0 && i.c < n_slots_;
         const bool writes_ok = i.out >= n_inputs_ && i.out < n_slots_ &&
                                !(i.out >= first_constant && i.out < first_temporary);
         if (i.operation < 0 || i.operation >= n_operations<C> || !reads_ok || !writes_ok)
-            throw std::invalid_argument("an instruction of the tape names a slot or an operation that is not there");
+            throw std::invalid_argument("An instruction of a tape names a slot or an operation that is not there.");
     }
     block_ = workspace / rows / lanes<C> * lanes<C>;
     if (block_ > longest_block) block_ = longest_block;

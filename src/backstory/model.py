@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backstory.data.arrays import input_rows, row_weights
+from backstory.data.frame import is_frame
+from backstory.data.table import Table
 from backstory.engine import Engine
 from backstory.engine import engine as find_engine
-from backstory.errors import ConfigurationError
+from backstory.errors import ConfigurationError, DataError, ModelFileError
 from backstory.functions import Activation, Loss, Penalty
 from backstory.network import file
 from backstory.network.parameters import aligned_zeros, initialize, views
@@ -83,8 +85,8 @@ class Network:
 
     classes: list[Any] | None = None
     """The labels that outputs stand for, where the network was trained on a table."""
-    table: Any = None
-    """The encoding of raw columns, where the network was trained on a table."""
+    table: Table | None = None
+    """The encoding of raw columns, where the network was trained on a table; frames are then read through it."""
 
     def __init__(
         self,
@@ -122,6 +124,8 @@ class Network:
         return self._engines[name]
 
     def _rows(self, X: Any) -> Array:
+        if self.table is not None and is_frame(X):
+            X = self.table.inputs(X)
         return input_rows(X, self.spec.n_in, self.spec.dtype)
 
     def predict(self, X: Any, *, threads: int | None = None, engine: str = "native") -> Array:
@@ -129,7 +133,10 @@ class Network:
 
         Parameters
         ----------
-        X : array_like (n, n_in)
+        X : array_like (n, n_in), or a frame
+            Where the network has a `table`, a frame of raw columns (pandas, polars, pyarrow, or a dict) is encoded by
+            it. An array holds the network's inputs as they are, as everywhere else; ``net.table.inputs(frame)`` makes
+            one.
         threads : int, optional
             At most so many; by default as many as the machine allows.
         engine : {"native", "reference"}
@@ -137,8 +144,10 @@ class Network:
         Returns
         -------
         ndarray (n, n_out) of the network's dtype
+            For a frame in the units of the target, or probabilities of `classes`.
         """
-        return self._engine(engine).predict(self.parameters, self._rows(X), read_threads(threads))
+        outputs = self._engine(engine).predict(self.parameters, self._rows(X), read_threads(threads))
+        return self.table.restored(outputs) if self.table is not None and is_frame(X) else outputs
 
     def activations(self, X: Any, *, engine: str = "native") -> tuple[Array, ...]:
         """The values of every layer 1 ... L, each (n, n_l); the last are the outputs."""
@@ -419,6 +428,10 @@ def load(path: str | os.PathLike[str]) -> Network:
     net._adopt(spec, int(extra.get("seed", 0)))
     net.parameters[:] = flat
     net.classes = extra.get("classes")
+    try:
+        net.table = Table.from_dict(extra["table"]) if "table" in extra else None
+    except DataError as error:
+        raise ModelFileError(f"{str(path)!r} has a damaged header. {error}") from None
     return net
 
 

@@ -1,0 +1,280 @@
+"""Tables on disk: CSV and TSV (compressed too), Parquet, Arrow and .npz in; the same out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.data.frame import Frame, line_of, listed
+from backstory.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    import pyarrow
+
+FORMATS = {
+    ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
+    ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".npz": "npz",
+}  # fmt: skip
+COMPRESSIONS = (".gz", ".bz2", ".zst", ".lz4")
+DELIMITERS = {".tsv": "\t", ".tab": "\t"}
+
+
+def format_of(path: Path) -> tuple[str, str]:
+    """(format, suffix) by the file's name, a compression's suffix aside.
+
+    >>> format_of(Path("adult.csv.gz"))
+    ('csv', '.csv')
+
+    Raises
+    ------
+    DataError
+        A suffix of no known format.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSIONS:
+        suffixes.pop()
+    if not suffixes or suffixes[-1] not in FORMATS:
+        raise DataError(f"A table's file name must end in {', '.join(FORMATS)} (text may be .gz). Got {str(path)!r}.")
+    return FORMATS[suffixes[-1]], suffixes[-1]
+
+
+def read(path: Path, target: str | None = None) -> Frame:
+    """Read a table; its types are inferred.
+
+    Parameters
+    ----------
+    path : Path
+    target : str, optional
+        For .npz: the array of targets (default ``y``). Inputs are the array ``X``, or for a target ``y_train`` the
+        array ``X_train``, with columns named by an array ``feature_names`` or else x0, x1, ...; or the other arrays
+        (n,), each a column.
+
+    Raises
+    ------
+    DataError
+        The file is empty, broken (the line is named) or of an unknown format.
+    FileNotFoundError
+        There is none.
+    """
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise FileNotFoundError(f"The table must be a file. {str(path)!r} {what}; check the path.")
+    kind, suffix = format_of(path)
+    name = repr(path.name)
+    if path.stat().st_size == 0:
+        raise DataError(f"{name} must hold a table. The file is empty.")
+    if kind == "csv":
+        frame = _read_text(path, name, suffix)
+    elif kind == "npz":
+        frame = Frame(_read_npz(path, name, target), name)
+    else:
+        frame = Frame(_read_binary(path, name, kind), name)
+    repeated = {column for column in frame.columns if frame.columns.count(column) > 1}
+    if repeated:
+        raise DataError(f"The columns of {name} must have different names. {min(repeated)!r} comes twice; rename one.")
+    if not len(frame):
+        raise DataError(f"{name} must have at least one row. It has {len(frame.columns)} columns and no rows.")
+    return frame
+
+
+def _read_text(path: Path, name: str, suffix: str) -> Frame:
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    delimiter = DELIMITERS.get(suffix) or _guess_delimiter(path, name)
+    try:
+        table = arrow_csv.read_csv(
+            str(path),
+            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        )
+    except pa.ArrowInvalid as error:
+        raise DataError(_broken_text(path, name, delimiter) or f"{name} must be a readable table. {error}.") from None
+    except OSError as error:
+        raise DataError(f"{name} must be a readable file. {error}; take a copy of it.") from None
+    table = table.rename_columns([column.strip() for column in table.column_names])
+    for column, field in zip(table.column_names, table.schema, strict=True):
+        if pa.types.is_binary(field.type):
+            raise DataError(f"{name} must be UTF-8 text. Column {column!r} is not; save the file as UTF-8.")
+    return Frame(table, name, path, delimiter)
+
+
+def _open_text(path: Path) -> io.TextIOWrapper:
+    import pyarrow as pa
+
+    return io.TextIOWrapper(
+        pa.input_stream(str(path), compression="detect"), encoding="utf-8-sig", errors="replace", newline=""
+    )
+
+
+def _guess_delimiter(path: Path, name: str) -> str:
+    """The one of comma, semicolon and tab that is most frequent in the header line."""
+    try:
+        with _open_text(path) as file:
+            header = next((line for line in file if line.strip()), "")
+    except OSError as error:
+        raise DataError(f"{name} must be a readable file. {error}; take a copy of it.") from None
+    if not header:
+        raise DataError(f"{name} must hold a table. The file has no lines with text.")
+    return max(",;\t", key=header.count)
+
+
+def _broken_text(path: Path, name: str, delimiter: str) -> str | None:
+    """Which line has another number of fields than the header, as a message."""
+    with _open_text(path) as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        wanted, row = None, -2
+        try:
+            for record in reader:
+                row += bool(record)
+                wanted = wanted or len(record)
+                if record and len(record) != wanted:
+                    line = line_of(path, delimiter, row)
+                    return (
+                        f"Every line of {name} must have {wanted} fields, as the first has. "
+                        f"Got {len(record)} in line {line}; correct that line."
+                    )
+        except csv.Error:
+            return None
+    return None
+
+
+def _read_binary(path: Path, name: str, kind: str) -> pyarrow.Table:
+    import pyarrow as pa
+
+    try:
+        if kind == "parquet":
+            from pyarrow import parquet
+
+            return parquet.read_table(path)
+        try:
+            return pa.ipc.open_file(str(path)).read_all()
+        except pa.ArrowInvalid:
+            with pa.OSFile(str(path)) as file:
+                return pa.ipc.open_stream(file).read_all()
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{name} must be a whole {kind.capitalize()} file. {reason}; take a copy of it.") from None
+
+
+def _read_npz(path: Path, name: str, target: str | None) -> pyarrow.Table:
+    import pyarrow as pa
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            stored = {key: file[key] for key in file.files}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(f"{name} must be a whole .npz file of plain arrays. {error}.") from None
+    target = "y" if target is None else target
+    matrix = inputs_key(stored, target)
+    if matrix is None:
+        columns = {key: value for key, value in stored.items() if value.ndim == 1}
+        _check_npz_columns(columns, stored, name, target)
+        return pa.table(columns)
+    X = stored[matrix]
+    X = X[:, None] if X.ndim == 1 else X
+    if X.ndim != 2:
+        raise DataError(
+            f"The array {matrix!r} of {name} must have shape (n, columns). Got {X.shape}; "
+            "reshape it to one row per sample."
+        )
+    names = _feature_names(stored, X.shape[1])
+    columns = dict(zip(names, np.ascontiguousarray(X.T), strict=True))
+    if target in stored:
+        y = stored[target]
+        y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+        if y.shape != (len(X),):
+            raise DataError(
+                f"The array {target!r} of {name} must have shape ({len(X)},), a target for each row of {matrix!r}. "
+                f"Got {y.shape}."
+            )
+        if target in columns:
+            raise DataError(f"The target {target!r} of {name} must not be one of its feature_names too; rename it.")
+        columns[target] = y
+    return pa.table(columns)
+
+
+def inputs_key(stored: dict[str, NDArray[Any]], target: str) -> str | None:
+    """Which array holds the inputs: ``X``, or the twin of a target such as ``y_train``; None when columns are apart.
+
+    >>> inputs_key({"X_train": np.ones((2, 1)), "y_train": np.ones(2)}, "y_train")
+    'X_train'
+    """
+    twin = re.sub(r"^[yY]", "X", target)
+    return next((key for key in (twin, twin.lower(), "X", "x") if key in stored and key != target), None)
+
+
+def _feature_names(stored: dict[str, NDArray[Any]], n: int) -> list[str]:
+    names = stored.get("feature_names")
+    if names is not None and names.shape == (n,):
+        return [str(name) for name in names]
+    return [f"x{index}" for index in range(n)]
+
+
+def _check_npz_columns(
+    columns: dict[str, NDArray[Any]], stored: dict[str, NDArray[Any]], name: str, target: str
+) -> None:
+    """Raise DataError unless the arrays are columns of one length and more than the target is there."""
+    lengths = {len(column) for column in columns.values()}
+    if len(columns) < 2 or len(columns) < len(stored) or len(lengths) != 1:
+        guess = nearest(target, stored)
+        hint = f" Did you mean --target {guess}?" if guess not in (None, target) else ""
+        arrays = listed(f"{key} {value.shape}" for key, value in stored.items())
+        raise DataError(
+            f"{name} must hold arrays X (n, columns) and y (n,), or X_... for a target y_..., or one array (n,) per "
+            f"column. Got {arrays}.{hint}"
+        )
+
+
+def write(path: Path, columns: dict[str, Any]) -> None:
+    """Write columns in the format that the path's suffix names.
+
+    Raises
+    ------
+    DataError
+        A suffix of no known format.
+    OSError
+        The place cannot be written.
+    """
+    import pyarrow as pa
+
+    kind, suffix = format_of(path)
+    if kind == "npz":
+        np.savez(path, **columns)
+        return
+    table = pa.table(columns)
+    if kind == "parquet":
+        from pyarrow import parquet
+
+        parquet.write_table(table, path)
+    elif kind == "arrow":
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+    else:
+        with pa.output_stream(str(path), compression="detect") as stream:
+            stream.write(to_text(columns, DELIMITERS.get(suffix, ",")))
+
+
+def to_text(columns: dict[str, Any], delimiter: str = ",") -> bytes:
+    """Columns as delimited text with a header, quoted only where needed.
+
+    >>> to_text({"a": np.array([1, 2]), "b": np.array(["x", "y, z"])})
+    b'a,b\\n1,x\\n2,"y, z"\\n'
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(_plain(column) for column in columns.values()), strict=True))
+    return text.getvalue().encode()
+
+
+def _plain(column: Any) -> list[Any]:
+    """Values as Python writes them: float32 in its own few digits, not float64's."""
+    array = np.asarray(column)
+    return [str(value) for value in array] if array.dtype.kind == "f" else array.tolist()

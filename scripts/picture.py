@@ -35,8 +35,9 @@ Array = NDArray[np.float64]
 
 
 def largest_gradient(net: Any, x: Array, y: NDArray[np.int64]) -> tuple[int, int]:
-    """Input unit i and hidden unit j of the first-layer weight with the largest gradient for this row."""
-    gradient = net.gradients(x, y).weights[0]
+    """Input unit i, a gray pixel, and hidden unit j of the first-layer weight with this row's largest gradient."""
+    gray = (x[0] > 0) & (x[0] < 1)  # a factor of exactly 0 or 1 would show nothing
+    gradient = net.gradients(x, y).weights[0] * gray[:, np.newaxis]
     i, j = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
     return int(i), int(j)
 
@@ -73,14 +74,15 @@ def draw_losses(axes: Axes, history: Any, accuracy: float) -> None:
     axes.legend(frameon=False)
 
 
-def draw_factors(axes: Axes, terms: Array, slope: float, x: float, difference: float, address: str) -> None:
+def draw_factors(axes: Axes, terms: Array, slope: float, x: float, difference: float, weight: tuple[int, int]) -> None:
     """Bars from the outputs' terms down to the gradient."""
+    i, j = weight
     total = float(terms.sum())
-    rows = [(f"$w^{{(2)}}_{{j{k}}}\\,\\delta^{{(2)}}_{k}$", float(term), GRAY) for k, term in enumerate(terms)]
+    rows = [(f"w2[{j}->{k}] · delta2[{k}]", float(term), GRAY) for k, term in enumerate(terms)]
     rows += [
-        ("sum over the outputs", total, BLUE),
-        (f"times tanh$'(z_j)$ = {slope:.3f}", total * slope, BLUE),
-        (f"times $x_i$ = {x:.3f}", total * slope * x, ORANGE),
+        ("their sum", total, BLUE),
+        (f"times tanh'(z1[{j}]) = {slope:.3f}", total * slope, BLUE),
+        (f"times x[{i}] = {x:.3f}", total * slope * x, ORANGE),
     ]
     labels, values, colors = zip(*rows, strict=True)
     positions = np.arange(len(rows))
@@ -88,7 +90,7 @@ def draw_factors(axes: Axes, terms: Array, slope: float, x: float, difference: f
     axes.axvline(0, color="black", linewidth=0.6)
     axes.set_yticks(positions, labels, fontsize=8)
     axes.invert_yaxis()
-    axes.set_title(f"where the gradient of {address} comes from, one row", fontsize=10)
+    axes.set_title(f"where dL/dw1[{i}->{j}] comes from, one row", fontsize=10)
     axes.set_xlabel(
         f"product of the factors {values[-1]:.9f}\ncentral difference of the loss {difference:.9f}", fontsize=9
     )
@@ -114,9 +116,7 @@ def main() -> None:
     plt.rcParams["svg.hashsalt"] = "backstory"  # the same picture gives the same file
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     draw_losses(left, history, float((outputs.argmax(axis=1) == held_out[1]).mean()))
-    draw_factors(
-        right, *factors(net, x, label, i, j), central_difference(net, x, label, i, j), f"w1[{i}->{j}]"
-    )
+    draw_factors(right, *factors(net, x, label, i, j), central_difference(net, x, label, i, j), (i, j))
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     target.parent.mkdir(parents=True, exist_ok=True)

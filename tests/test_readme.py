@@ -59,3 +59,10 @@ def test_transcript_is_there_and_a_new_one_takes_its_place() -> None:
 def test_a_readme_without_markers_is_refused() -> None:
     with pytest.raises(SystemExit, match=re.escape(BEGIN)):
         replaced("no markers here", "a new line")
+
+
+@pytest.mark.slow
+def test_the_picture_can_be_drawn_again(tmp_path: Path) -> None:
+    target = tmp_path / "training.svg"
+    subprocess.run([sys.executable, ROOT / "scripts" / "picture.py", target], check=True, capture_output=True)
+    assert "<svg" in target.read_text(encoding="utf-8")

@@ -1,0 +1,87 @@
+// A dense layer: z = a_prev W + b forward, and its gradients backward, for blocks of rows and tiles of W.
+//
+// Notation, as everywhere: layers l = 0 ... L, layer 0 is the input. Of one layer:
+//   a_prev (n, n_in)   values of the layer before (X for the first)     n     rows of the batch, index i
+//   W (n_in, n_out)    weights, index (k, j)                            b     (n_out,) biases
+//   z = a_prev W + b, a = f(z)  (n, n_out)                              d<x>  dL/dx, e.g. dz (n, n_out)
+// Packed, the bias is row n_in of W: `w` is panels of (n_in + 1, n_out), `wt` is panels of W transposed, (n_out, n_in).
+#pragma once
+
+#include "backstory/activation.hpp"
+#include "backstory/matmul.hpp"
+#include "backstory/panels.hpp"
+
+namespace bs {
+
+// Some rows of one panel of W, consecutive in memory; the last tile of a panel has the bias as one more row.
+struct WeightTile {
+    size panel, k, rows;
+    bool bias;
+    size count() const { return rows + bias; }
+};
+
+template <class T>
+struct Dense {
+    size n_in = 0, n_out = 0;
+    bool has_bias = true;
+    Activation<T> f;
+    Panels<T> w, wt;                  // (n_in + 1, n_out), (n_out, n_in)
+    size w_at = 0, wt_at = 0;         // where they begin among all layers' packed arrays
+    size flat_w = 0, flat_b = 0;      // where W and b begin in the flat parameters
+    size tile_at = 0, tile_count = 0; // its tiles' numbers among all layers'
+
+    size tiles_per_panel() const { return (n_in + gradient_rows - 1) / gradient_rows; }
+
+    // Tile number `t` of this layer, 0 <= t < tile_count: down one panel, then down the next.
+    WeightTile tile(size t) const {
+        const size per_panel = tiles_per_panel(), panel = per_panel == 1 ? t : t / per_panel;
+        const size k = (t - panel * per_panel) * gradient_rows;
+        const size rows = std::min<size>(gradient_rows, n_in - k);
+        return {panel, k, rows, has_bias && k + rows == n_in};
+    }
+    // Where a tile begins in the packed array, `width` elements to a row.
+    size tile_offset(const WeightTile& x) const { return w_at + w.offset(x.panel) + x.k * w.width(x.panel); }
+};
+
+// z of rows [first, last): done(p) is called when the panel p of z is complete.
+//   a_prev (n, n_in), w packed, z (n, n_out)
+template <class T, class Done>
+BS_INLINE void dense_forward(const Dense<T>& layer, Rows<const T> a_prev, const T* w, Rows<T> z, size first, size last,
+                             Done done) {
+    const T* W = w + layer.w_at;
+    const auto bias = [&](size p) { return W + layer.w.offset(p) + layer.n_in * layer.w.width(p); };
+    product(a_prev, first, last, layer.n_in, layer.w, W, bias, z, done);
+}
+
+// da_prev = dz W^T of rows [first, last): done(p) is called when the panel p of da_prev is complete.
+//   dz (n, n_out), wt packed, da_prev (n, n_in)
+template <class T, class Done>
+BS_INLINE void dense_backward(const Dense<T>& layer, Rows<const T> dz, const T* wt, Rows<T> da_prev, size first,
+                              size last, Done done) {
+    alignas(64) static constexpr T zeros[panel_width<T>] = {};
+    const auto zero = [](size) { return zeros; };
+    product(dz, first, last, layer.n_out, layer.wt, wt + layer.wt_at, zero, da_prev, done);
+}
+
+// dW (and db) of one tile, summed over rows [0, n): g = start + a_prev^T dz.
+//   a_prev (n, n_in), dz (n, n_out); start, g (tile.count(), width), start null for zeros
+template <class T>
+BS_INLINE void dense_gradient(const Dense<T>& layer, const WeightTile& tile, Rows<const T> a_prev, Rows<const T> dz,
+                              size n, const T* start, T* g) {
+    const T* a = tile.k == 0 ? a_prev.data : a_prev.at(0, tile.k);
+    gradient<T>({a, a_prev.row, dz.data + tile.panel * dz.step, dz.row, n, start, g}, tile.rows, tile.bias,
+                layer.w.width(tile.panel));
+}
+
+// Bring the transposed copy of one tile up to date.
+//   w (tile.rows, width) the tile's weights; wt all layers' transposed panels
+template <class T>
+BS_INLINE void transpose_tile(const Dense<T>& layer, const WeightTile& tile, const T* w, T* wt) {
+    const size width = layer.w.width(tile.panel), columns = layer.w.valid(tile.panel);
+    const size p = tile.k / panel_width<T>, step = layer.wt.width(p);
+    T* to = wt + layer.wt_at + layer.wt.offset(p) + tile.panel * panel_width<T> * step + tile.k % panel_width<T>;
+    for (size j = 0; j < columns; ++j, to += step)
+        for (size r = 0; r < tile.rows; ++r) to[r] = w[r * width + j];
+}
+
+}  // namespace bs

@@ -1,0 +1,203 @@
+// Matrix products by register tiles. Two micro-kernels do all the work of a network:
+//   product_tile   C = start + A B     forward (A = activations, B = W) and backward to the data (A = dz, B = W^T)
+//   gradient_tile  G = start + A^T D   gradient of a few rows of W (A = activations, D = dz), summed over the batch
+// Every element of a result is one chain of fused multiply-adds, in the order of the inner index, whatever the tile,
+// the blocks or the threads. So a result never depends on how the work was cut: it is the same to the bit.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "backstory/panels.hpp"
+#include "backstory/simd.hpp"
+
+namespace bs {
+
+// Rows of the register tile: tile_rows x 2 vectors of accumulators, plus the operands, fill the registers.
+#if defined(BS_AVX512)
+inline constexpr int tile_rows = 12;    // 24 of 32 registers
+inline constexpr int gradient_rows = 8;  // 16 of 32
+#elif defined(BS_AVX2)
+inline constexpr int tile_rows = 6;      // 12 of 16
+inline constexpr int gradient_rows = 4;  // 8 of 16
+#else
+inline constexpr int tile_rows = 4;
+inline constexpr int gradient_rows = 4;
+#endif
+
+// Inner indices per block: a panel's block (depth_block x panel_width) stays in the first-level cache.
+template <class T>
+inline constexpr size depth_block = 8 * panel_width<T>;
+
+// Operands of one product tile.
+template <class T>
+struct ProductTile {
+    const T* a;            // (rows, depth) in runs
+    size row, run, step;   // of a, as in Rows
+    const T* b;            // (depth, NV vectors)
+    size b_row;            // elements from one row of b to the next
+    size depth;            // > 0
+    const T* start;        // (rows, NV vectors); one row for all where start_row = 0, as for a bias
+    size start_row;
+    T* c;                  // (rows, NV vectors)
+    size c_row;
+};
+
+// c[i, :] = start[i, :] + sum over k of a[i, k] * b[k, :], for MR rows and NV vectors of columns.
+template <class T, int MR, int NV>
+void product_tile(const ProductTile<T>& x) {
+    V<T> sum[MR][NV];
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) sum[i][v] = load(x.start + i * x.start_row + v * lanes<T>);
+
+    const size row = x.row;
+    const T* b = x.b;
+    const T* run_start = x.a;
+    for (size left = x.depth; left > 0;) {
+        const size count = std::min(left, x.run);
+        left -= count;
+        // Every third row has a pointer of its own; the two after it are reached by adding `row`.
+        const T* a[(MR + 2) / 3];
+#pragma GCC unroll 4
+        for (int q = 0; q < (MR + 2) / 3; ++q) a[q] = run_start + 3 * q * row;
+        for (size k = 0; k < count; ++k) {
+            V<T> bk[NV];
+#pragma GCC unroll 2
+            for (int v = 0; v < NV; ++v) bk[v] = load(b + v * lanes<T>);
+#pragma GCC unroll 16
+            for (int i = 0; i < MR; ++i) {
+                const V<T> aik = set1(a[i / 3][(i % 3) * row]);
+#pragma GCC unroll 2
+                for (int v = 0; v < NV; ++v) sum[i][v] = fma(aik, bk[v], sum[i][v]);
+            }
+#pragma GCC unroll 4
+            for (int q = 0; q < (MR + 2) / 3; ++q) ++a[q];
+            b += x.b_row;
+        }
+        run_start += x.step;
+    }
+
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) store(x.c + i * x.c_row + v * lanes<T>, sum[i][v]);
+}
+
+template <class T>
+using ProductKernel = void (*)(const ProductTile<T>&);
+
+// product_kernels<T, NV>[MR - 1]
+template <class T, int NV>
+inline constexpr auto product_kernels = []<std::size_t... I>(std::index_sequence<I...>) {
+    return std::array<ProductKernel<T>, sizeof...(I)>{&product_tile<T, static_cast<int>(I) + 1, NV>...};
+}(std::make_index_sequence<tile_rows>());
+
+// One panel of columns: rows [first, last) of c from rows [first, last) of a, in tiles of nearly equal height.
+// x.a, x.c (and x.start, unless one row serves all) point at row 0.
+template <class T>
+void product_panel(ProductTile<T> x, size width, size first, size last) {
+    const auto& kernels = width == static_cast<size>(lanes<T>) ? product_kernels<T, 1> : product_kernels<T, 2>;
+    const size tiles = (last - first + tile_rows - 1) / tile_rows;
+    const T *a = x.a, *start = x.start;
+    T* c = x.c;
+    for (size t = 0, i = first; t < tiles; ++t) {
+        const size next = first + (last - first) * (t + 1) / tiles;
+        x.a = a + i * x.row;
+        x.start = start + i * x.start_row;
+        x.c = c + i * x.c_row;
+        kernels[next - i - 1](x);
+        i = next;
+    }
+}
+
+// C = start + A B for rows [first, last): start(p) is the row that panel p starts from, done(p) is called when panel p
+// of C is complete.
+//   A (n, depth); B packed as `shape` panels (>= depth rows); start(p) (width of panel p); C (n, columns)
+template <class T, class Start, class Done>
+BS_INLINE void product(Rows<const T> A, size first, size last, size depth, const Panels<T>& shape, const T* B,
+                       Start start, Rows<T> C, Done done) {
+    const size panels = shape.count();
+    for (size k = 0; k < depth; k += depth_block<T>) {
+        const size block = std::min(depth_block<T>, depth - k);
+        const T* a = k == 0 ? A.data : A.at(0, k);
+        for (size p = 0; p < panels; ++p) {
+            const size width = shape.width(p);
+            T* c = C.data + p * C.step;
+            product_panel<T>({a, A.row, A.run, A.step, B + shape.offset(p) + k * width, width, block,
+                              k == 0 ? start(p) : c, k == 0 ? 0 : C.row, c, C.row},
+                             width, first, last);
+            if (k + block == depth) done(p);
+        }
+    }
+}
+
+// Operands of one gradient tile.
+template <class T>
+struct GradientTile {
+    const T* a;  // (n, R) rows of activations, from the tile's first column
+    size a_row;
+    const T* d;  // (n, NV vectors) dz
+    size d_row;
+    size n;          // rows of the batch
+    const T* start;  // (R + bias, NV vectors) or null for zeros
+    T* g;            // (R + bias, NV vectors)
+};
+
+// g[r, :] = start[r, :] + sum over i of a[i, r] * d[i, :], for R rows of W; with BIAS one more row, the sum of d.
+template <class T, int R, bool BIAS, int NV>
+void gradient_tile(const GradientTile<T>& x) {
+    constexpr int rows = R + BIAS;
+    V<T> sum[rows][NV];
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) sum[r][v] = x.start ? load(x.start + (r * NV + v) * lanes<T>) : V<T>{};
+
+    const T* a = x.a;
+    const T* d = x.d;
+    for (size i = 0; i < x.n; ++i) {
+        V<T> di[NV];
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) di[v] = load(d + v * lanes<T>);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            const V<T> air = set1(a[r]);
+#pragma GCC unroll 2
+            for (int v = 0; v < NV; ++v) sum[r][v] = fma(air, di[v], sum[r][v]);
+        }
+        if constexpr (BIAS) {
+#pragma GCC unroll 2
+            for (int v = 0; v < NV; ++v) sum[R][v] += di[v];
+        }
+        a += x.a_row;
+        d += x.d_row;
+    }
+
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) store(x.g + (r * NV + v) * lanes<T>, sum[r][v]);
+}
+
+template <class T>
+using GradientKernel = void (*)(const GradientTile<T>&);
+
+// gradient_kernels<T, BIAS, NV>[R]; R = 0 exists with BIAS only.
+template <class T, bool BIAS, int NV>
+inline constexpr auto gradient_kernels = []<std::size_t... I>(std::index_sequence<I...>) {
+    return std::array<GradientKernel<T>, sizeof...(I) + 1>{
+        BIAS ? &gradient_tile<T, 0, true, NV> : nullptr, &gradient_tile<T, static_cast<int>(I) + 1, BIAS, NV>...};
+}(std::make_index_sequence<gradient_rows>());
+
+template <class T>
+BS_INLINE void gradient(const GradientTile<T>& x, size rows, bool bias, size width) {
+    if (width == static_cast<size>(lanes<T>))
+        (bias ? gradient_kernels<T, true, 1> : gradient_kernels<T, false, 1>)[rows](x);
+    else
+        (bias ? gradient_kernels<T, true, 2> : gradient_kernels<T, false, 2>)[rows](x);
+}
+
+}  // namespace bs

@@ -1,0 +1,214 @@
+// A network as a chain of dense layers with a loss at its end, and its way forward and back for a block of rows.
+// Blocks are independent: threads take different rows of the same buffers and never wait for each other here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <vector>
+
+#include "backstory/dense.hpp"
+#include "backstory/dropout.hpp"
+#include "backstory/loss.hpp"
+
+namespace bs {
+
+// Everything Python knows about a network, independent of the type it will run in.
+struct NetworkSource {
+    std::vector<std::size_t> sizes;              // n_0 ... n_L
+    std::vector<ActivationSource> activations;   // of layers 1 ... L
+    LossSource loss;                             // with the output activation in it
+    double l1 = 0.0, l2 = 0.0;                   // penalty: l1 |w| + l2 / 2 w^2, weights only
+    bool mean = true;                            // reduction over the rows of a batch: mean or sum
+    bool biases = true;
+};
+
+template <class T>
+struct Network {
+    std::vector<Dense<T>> layers;  // layer l is layers[l - 1]
+    Loss<T> loss;
+    double l1, l2;
+    bool mean, biases;
+    size n_in, n_out;
+    size packed = 0, transposed = 0, parameters = 0, tiles = 0;  // totals over the layers
+    size products = 0;  // multiply-adds of one row forward
+
+    explicit Network(const NetworkSource& source)
+        : loss(source.loss), l1(source.l1), l2(source.l2), mean(source.mean), biases(source.biases),
+          n_in(source.sizes.front()), n_out(source.sizes.back()) {
+        for (size l = 1; l < source.sizes.size(); ++l) {
+            Dense<T> x;
+            x.n_in = source.sizes[l - 1], x.n_out = source.sizes[l], x.has_bias = biases;
+            x.f = Activation<T>(source.activations[l - 1]);
+            x.w = {x.n_in + 1, x.n_out}, x.wt = {x.n_out, x.n_in};
+            x.w_at = packed, x.wt_at = transposed;
+            x.flat_w = parameters, x.flat_b = parameters + x.n_in * x.n_out;
+            x.tile_at = tiles, x.tile_count = x.tiles_per_panel() * x.w.count();
+            packed += Arena::bytes<T>(x.w.total()) / sizeof(T);
+            transposed += x.wt.total();
+            parameters += (x.n_in + biases) * x.n_out;
+            tiles += x.tile_count;
+            products += x.n_in * x.n_out;
+            layers.push_back(std::move(x));
+        }
+    }
+
+    // Between the flat parameters (or their gradient, or a slot of state) and the packed form.
+    void pack(const T* flat, T* w) const {
+        for (const Dense<T>& x : layers) {
+            x.w.pack(flat + x.flat_w, 0, x.n_in, w + x.w_at);
+            if (biases) x.w.pack(flat + x.flat_b, x.n_in, 1, w + x.w_at);
+        }
+    }
+    void unpack(const T* w, T* flat) const {
+        for (const Dense<T>& x : layers) {
+            x.w.unpack(w + x.w_at, 0, x.n_in, flat + x.flat_w);
+            if (biases) x.w.unpack(w + x.w_at, x.n_in, 1, flat + x.flat_b);
+        }
+    }
+    // The transposed copies of layers `from` ... L (1-based).
+    void transpose(const T* w, T* wt, size from) const {
+        for (size l = from; l <= layers.size(); ++l) {
+            const Dense<T>& x = layers[l - 1];
+            for (size t = 0; t < x.tile_count; ++t) {
+                const WeightTile tile = x.tile(t);
+                transpose_tile(x, tile, w + x.tile_offset(tile), wt);
+            }
+        }
+    }
+};
+
+// The rows of a data set that a block takes: row i of the block is row rows[i], or first + i where rows is null.
+template <class T>
+struct Source {
+    const T* X = nullptr;  // (n, n_in)
+    Targets<T> y;
+    const std::int64_t* rows = nullptr;
+    std::ptrdiff_t first = 0;
+
+    std::ptrdiff_t row(size i) const { return rows ? rows[i] : first + static_cast<std::ptrdiff_t>(i); }
+};
+
+// Buffers for `capacity` rows: what every layer's forward pass leaves for its backward pass.
+template <class T>
+struct Buffers {
+    size capacity = 0;
+    Rows<T> x;                          // (n, n_in) gathered rows of X
+    std::vector<Rows<T>> a;             // [l] values a^l, 1 <= l < L; [L]: z^L, then dz^L or a^L
+    std::vector<Rows<T>> d;             // [l] dz^l; [L] is a[L]; [0] dX where asked for
+    std::vector<Rows<T>> slope;         // [l] f'(z) where backward needs it
+    std::vector<Rows<T>> scale, raw;    // [l] dropout's factors, and a^l before dropout
+    T* factors = nullptr;               // (n,) what each row's loss counts
+    double* losses = nullptr;           // (n,) each row's own loss
+
+    // Lay the buffers out in `arena`; called twice, first to measure with a null base.
+    template <class Take>
+    void lay_out(const Network<T>& net, size n, bool backward, bool inputs, const std::vector<double>& dropout, Take take) {
+        const size L = net.layers.size();
+        capacity = n;
+        a.assign(L + 1, {}), d.assign(L + 1, {}), slope.assign(L + 1, {}), scale.assign(L + 1, {}), raw.assign(L + 1, {});
+        const auto rows = [&](size columns) { return in_runs<T>(take(T{}, n * run_columns<T>(columns)), n, columns); };
+        x = rows(net.n_in);
+        if (inputs) d[0] = rows(net.n_in);
+        for (size l = 1; l < L; ++l) {
+            const Dense<T>& layer = net.layers[l - 1];
+            a[l] = rows(layer.n_out);
+            if (!backward) continue;
+            d[l] = rows(layer.n_out);
+            if (!layer.f.slope_from_a) slope[l] = rows(layer.n_out);
+            if (dropout.empty() || dropout[l - 1] == 0) continue;
+            scale[l] = rows(layer.n_out);
+            if (layer.f.slope_from_a) raw[l] = rows(layer.n_out);
+        }
+        a[L] = d[L] = row_major<T>(take(T{}, n * padded<T>(net.n_out)), padded<T>(net.n_out));
+        factors = take(T{}, n);
+        losses = take(double{}, n);
+    }
+};
+
+// Rows of X as the first layer reads them: in place where they follow each other, else gathered into the buffers.
+template <class T>
+Rows<const T> inputs_in_place(const Network<T>& net, const Source<T>& source, size n) {
+    const std::ptrdiff_t start = source.row(0);
+    if (source.rows)
+        for (size i = 1; i < n; ++i)
+            if (source.row(i) != start + static_cast<std::ptrdiff_t>(i)) return {};
+    // Rows a multiple of 2 KiB apart would share a few cache sets.
+    if (n > 8 && net.n_in * sizeof(T) % 2048 == 0) return {};
+    return {source.X + start * static_cast<std::ptrdiff_t>(net.n_in), net.n_in, net.n_in, 0};
+}
+
+template <class T>
+void gather(const Network<T>& net, const Source<T>& source, const Rows<T>& x, size first, size last) {
+    for (size i = first; i < last; ++i) {
+        const T* from = source.X + source.row(i) * static_cast<std::ptrdiff_t>(net.n_in);
+        for (size k = 0; k < net.n_in; k += x.run)
+            std::copy_n(from + k, std::min(x.run, net.n_in - k), x.at(i, k));
+    }
+}
+
+// Dropout of one training step; `rates` empty: none.
+struct Dropout {
+    const std::vector<double>& rates;  // one per hidden layer
+    std::uint64_t key;                 // epoch_key
+};
+
+// Rows [first, last) forward to z^L in a[L].
+//   x (n, n_in), w all layers packed; `training`: leave behind what backward() needs
+template <class T>
+void forward(const Network<T>& net, Buffers<T>& at, Rows<const T> x, const T* w, const Source<T>& source,
+             const Dropout* dropout, size first, size last) {
+    const size L = net.layers.size();
+    Rows<const T> a_prev = x;
+    for (size l = 1; l < L; ++l) {
+        const Dense<T>& layer = net.layers[l - 1];
+        const Rows<T>& a = at.a[l];
+        dense_forward<T>(layer, a_prev, w, a, first, last, [&](size p) {
+            const size begin = p * a.step + first * a.row, count = (last - first) * a.row;
+            layer.f.forward(a.data + begin, a.data + begin, at.slope[l].data ? at.slope[l].data + begin : nullptr,
+                            static_cast<std::ptrdiff_t>(count));
+            if (at.raw[l].data) std::copy_n(a.data + begin, count, at.raw[l].data + begin);
+        });
+        if (at.scale[l].data)
+            for (size i = first; i < last; ++i)
+                drop_row(dropout->key, source.row(i), l, dropout->rates[l - 1], layer.n_out,
+                         a, at.scale[l], i);
+        a_prev = a;
+    }
+    dense_forward<T>(net.layers[L - 1], a_prev, w, at.a[L], first, last, [](size) {});
+}
+
+// Each row's loss from z^L, and dz^L = dL/dz * factor in its place (`slopes` false: losses only).
+template <class T>
+void losses(const Network<T>& net, Buffers<T>& at, const Source<T>& source, const T* factors, bool slopes, size first,
+            size last) {
+    const Rows<T>& z = at.a.back();
+    T* begin = z.data + first * z.row;
+    net.loss.rows(begin, slopes ? begin : nullptr, static_cast<std::ptrdiff_t>(z.row),
+                  static_cast<std::ptrdiff_t>(last - first), source.y, source.rows ? source.rows + first : nullptr,
+                  source.first + static_cast<std::ptrdiff_t>(first), factors ? factors + first : nullptr,
+                  at.losses + first);
+}
+
+// Rows [first, last) from dz^L back to dz^1 in d[1], and with buffers for it to dX in d[0].
+template <class T>
+void backward(const Network<T>& net, Buffers<T>& at, const T* wt, size first, size last) {
+    for (size l = net.layers.size(); l > (at.d[0].data ? 0 : 1); --l) {
+        const Rows<T>& da = at.d[l - 1];
+        dense_backward<T>(net.layers[l - 1], at.d[l], wt, da, first, last, [&](size p) {
+            if (l == 1) return;
+            const size begin = p * da.step + first * da.row, count = (last - first) * da.row;
+            const T* a = at.a[l - 1].data + begin;
+            if (const T* factor = at.scale[l - 1].data) {
+                for (size i = 0; i < count; i += lanes<T>)
+                    store(da.data + begin + i, load(da.data + begin + i) * load(factor + begin + i));
+                if (at.raw[l - 1].data) a = at.raw[l - 1].data + begin;
+            }
+            const T* slope = at.slope[l - 1].data;
+            net.layers[l - 2].f.backward(da.data + begin, a, slope ? slope + begin : nullptr,
+                                         static_cast<std::ptrdiff_t>(count));
+        });
+    }
+}
+
+}  // namespace bs

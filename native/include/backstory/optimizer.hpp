@@ -1,0 +1,192 @@
+// The optimizers' second writing: each rule of training/optimizers.py as one step over a tile of weights.
+// A rule knows numbers, not networks. The order of operations is that of the formulas; a division by a number that is
+// the same for all weights is a multiplication by its reciprocal.
+#pragma once
+
+#include <cmath>
+#include <map>
+#include <stdexcept>
+#include <string>
+
+#include "backstory/panels.hpp"
+#include "backstory/simd.hpp"
+
+namespace bs {
+
+enum class RuleKind : int { sgd, momentum, nesterov, adagrad, rmsprop, rmsprop_momentum, adam, lion, rprop, polyak, quotient };
+
+inline constexpr size max_slots = 2;
+
+// An optimizer with its numbers, as Python describes it. Numbers a rule does not have are 0.
+struct Rule {
+    RuleKind kind = RuleKind::sgd;
+    size slots = 0;               // state arrays, in the order of the rule's formulas
+    bool whole_gradient = false;  // needs loss, norm or maximum of the whole gradient before any weight may move
+    bool hides_nan = false;       // its step can be finite although the gradient is not
+    double weight_decay = 0, momentum = 0, rho = 0, beta1 = 0, beta2 = 0, epsilon = 0, eta_minus = 0, eta_plus = 0,
+           step_min = 0, step_max = 0, minimum = 0, max_rate = 0, floor = 0;
+
+    Rule(const std::string& name, const std::map<std::string, double>& constants, double decay) : weight_decay(decay) {
+        const auto number = [&](const char* key) {
+            const auto found = constants.find(key);
+            return found == constants.end() ? 0.0 : found->second;
+        };
+        momentum = number("momentum"), rho = number("rho"), beta1 = number("beta1"), beta2 = number("beta2");
+        epsilon = number("epsilon"), eta_minus = number("eta_minus"), eta_plus = number("eta_plus");
+        step_min = number("step_min"), step_max = number("step_max"), minimum = number("minimum");
+        max_rate = number("max_rate"), floor = number("floor");
+
+        const auto is = [&](RuleKind k, size n) { kind = k, slots = n; };
+        if (name == "sgd" && momentum != 0) is(number("nesterov") != 0 ? RuleKind::nesterov : RuleKind::momentum, 1);
+        else if (name == "sgd") is(RuleKind::sgd, 0);
+        else if (name == "adagrad") is(RuleKind::adagrad, 1);
+        else if (name == "rmsprop" && momentum != 0) is(RuleKind::rmsprop_momentum, 2);
+        else if (name == "rmsprop") is(RuleKind::rmsprop, 1);
+        else if (name == "adam" || name == "adamw") is(RuleKind::adam, 2);
+        else if (name == "lion") is(RuleKind::lion, 1);
+        else if (name == "rprop") is(RuleKind::rprop, 2);
+        else if (name == "polyak") is(RuleKind::polyak, 0);
+        else if (name == "quotient") is(RuleKind::quotient, 0);
+        else throw std::invalid_argument("The native engine has no optimizer named '" + name + "'.");
+        whole_gradient = kind == RuleKind::polyak || kind == RuleKind::quotient;
+        hides_nan = whole_gradient || kind == RuleKind::lion || kind == RuleKind::rprop;
+    }
+};
+
+// What a rule may know of the whole gradient (of the parameters that are not frozen, after clipping) and of the loss.
+struct WholeGradient {
+    double norm_squared = 0.0, largest = 0.0, loss = 0.0;
+};
+
+// sign(x): -1, 0 or 1; NaN stays NaN.
+template <VectorLike X>
+BS_INLINE X sign_of(X x) {
+    const X one = set1(element<X>(1));
+    return select(x > X{}, one, select(x < X{}, -one, x));
+}
+
+// One rule at one step: every number that all weights share, ready to use.
+template <class T>
+struct Step {
+    RuleKind kind = RuleKind::sgd;
+    T rate = 0;       // learning rate; adam: with m's correction in it; polyak: the whole rate
+    T decay = 0;      // learning rate x decoupled weight decay
+    T a = 0, one_minus_a = 0;  // momentum or beta1
+    T b = 0, one_minus_b = 0;  // rho or beta2
+    T epsilon = 0, v_scale = 0;                        // adam: 1 / (1 - beta2^t)
+    T eta_minus = 0, eta_plus = 0, low = 0, high = 0;  // rprop
+    T threshold = 0;                                   // quotient
+
+    Step(const Rule& rule, double learning_rate, double t, const WholeGradient& whole = {}) : kind(rule.kind) {
+        double r = learning_rate;
+        switch (kind) {
+            case RuleKind::sgd: break;
+            case RuleKind::momentum:
+            case RuleKind::nesterov: a = static_cast<T>(rule.momentum); break;
+            case RuleKind::rmsprop:
+            case RuleKind::rmsprop_momentum:
+                a = static_cast<T>(rule.momentum);
+                b = static_cast<T>(rule.rho), one_minus_b = static_cast<T>(1.0 - rule.rho);
+                [[fallthrough]];
+            case RuleKind::adagrad: epsilon = static_cast<T>(rule.epsilon); break;
+            case RuleKind::adam:
+                epsilon = static_cast<T>(rule.epsilon);
+                v_scale = static_cast<T>(1.0 / (1.0 - std::pow(rule.beta2, t)));
+                r = learning_rate / (1.0 - std::pow(rule.beta1, t));
+                [[fallthrough]];
+            case RuleKind::lion:
+                a = static_cast<T>(rule.beta1), one_minus_a = static_cast<T>(1.0 - rule.beta1);
+                b = static_cast<T>(rule.beta2), one_minus_b = static_cast<T>(1.0 - rule.beta2);
+                break;
+            case RuleKind::rprop:
+                eta_minus = static_cast<T>(rule.eta_minus), eta_plus = static_cast<T>(rule.eta_plus);
+                low = static_cast<T>(rule.step_min), high = static_cast<T>(rule.step_max);
+                break;
+            case RuleKind::polyak:
+                r = whole.norm_squared > 0.0 ? learning_rate * (whole.loss - rule.minimum) / whole.norm_squared : 0.0;
+                if (r > rule.max_rate) r = rule.max_rate;
+                break;
+            case RuleKind::quotient:
+                threshold = static_cast<T>(rule.floor * whole.largest);
+                r = learning_rate * whole.loss;
+                break;
+        }
+        rate = static_cast<T>(r);
+        decay = static_cast<T>(learning_rate * rule.weight_decay);
+    }
+
+    // Take the step for `count` weights (whole vectors): w and the slots are updated from g.
+    //   w, g, s, v (count,); s and v are the rule's first and second slot, null where it has none
+    //   shrinks: decoupled weight decay applies (weights, not biases)
+    void operator()(T* w, const T* g, T* s, T* v, size count, bool shrinks) const {
+        const auto each = [&](auto&& step) {
+            for (size i = 0; i < count; i += lanes<T>) store(w + i, step(load(w + i), load(g + i), i));
+        };
+        const V<T> lr = set1(rate), shrink = set1(shrinks ? -decay : T(0));
+        switch (kind) {
+            case RuleKind::polyak:
+            case RuleKind::sgd:
+                return each([&](V<T> wi, V<T> gi, size) { return fma(-lr, gi, fma(shrink, wi, wi)); });
+            case RuleKind::momentum:
+            case RuleKind::nesterov: {
+                const V<T> keep = set1(a), look = set1(T(kind == RuleKind::nesterov));
+                return each([&](V<T> wi, V<T> gi, size i) {
+                    const V<T> m = fma(keep, load(s + i), gi);
+                    store(s + i, m);
+                    const V<T> ahead = look > V<T>{} ? fma(keep, m, gi) : m;
+                    return fma(-lr, ahead, fma(shrink, wi, wi));
+                });
+            }
+            case RuleKind::adagrad:
+                return each([&](V<T> wi, V<T> gi, size i) {
+                    const V<T> sum = fma(gi, gi, load(s + i));
+                    store(s + i, sum);
+                    return wi - lr * gi / (sqrt(sum) + set1(epsilon));
+                });
+            case RuleKind::rmsprop:
+            case RuleKind::rmsprop_momentum:
+                return each([&](V<T> wi, V<T> gi, size i) {
+                    const V<T> mean = fma(set1(b), load(s + i), set1(one_minus_b) * (gi * gi));
+                    store(s + i, mean);
+                    V<T> move = gi / (sqrt(mean) + set1(epsilon));
+                    if (v) {
+                        move = fma(set1(a), load(v + i), move);
+                        store(v + i, move);
+                    }
+                    return fma(-lr, move, wi);
+                });
+            case RuleKind::adam:
+                return each([&](V<T> wi, V<T> gi, size i) {
+                    const V<T> m = fma(set1(a), load(s + i), set1(one_minus_a) * gi);
+                    const V<T> mean = fma(set1(b), load(v + i), set1(one_minus_b) * (gi * gi));
+                    store(s + i, m);
+                    store(v + i, mean);
+                    return fma(shrink, wi, wi) - lr * m / (sqrt(mean * set1(v_scale)) + set1(epsilon));
+                });
+            case RuleKind::lion:
+                return each([&](V<T> wi, V<T> gi, size i) {
+                    const V<T> m = load(s + i);
+                    store(s + i, fma(set1(b), m, set1(one_minus_b) * gi));
+                    const V<T> u = sign_of(fma(set1(a), m, set1(one_minus_a) * gi));
+                    return fma(-lr, u, fma(shrink, wi, wi));
+                });
+            case RuleKind::rprop:
+                return each([&](V<T> wi, V<T> gi, size i) {
+                    const V<T> zero{}, k = gi * load(s + i), old = load(v + i);
+                    const V<T> grown = min(old * set1(eta_plus), set1(high)), cut = max(old * set1(eta_minus), set1(low));
+                    const V<T> now = select(k > zero, grown, select(k < zero, cut, old));
+                    const V<T> q = select(k < zero, zero, gi);
+                    store(s + i, q);
+                    store(v + i, now);
+                    return wi - sign_of(q) * now;
+                });
+            case RuleKind::quotient:
+                return each([&](V<T> wi, V<T> gi, size) {
+                    const V<T> step = lr / gi;
+                    return wi - select(abs(gi) > set1(threshold), step, V<T>{});
+                });
+        }
+    }
+};
+
+}  // namespace bs

@@ -1,0 +1,114 @@
+// How matrices lie in memory while the engine works on them: weights in column panels, activations in runs of columns.
+// A panel is as wide as the register tile of the matrix product, so that the product reads weights front to back.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "backstory/simd.hpp"
+
+namespace bs {
+
+using size = std::size_t;
+
+// Columns of a full panel. The last panel is one vector wide where that is enough.
+template <class T>
+inline constexpr size panel_width = 2 * lanes<T>;
+
+// A matrix (rows, columns) as column panels, one after another; within a panel the rows follow each other. Columns are
+// padded to whole vectors; nothing ever reads a padded column into a real one.
+template <class T>
+struct Panels {
+    size rows = 0, columns = 0;
+
+    size count() const { return (columns + panel_width<T> - 1) / panel_width<T>; }
+    size width(size p) const { return columns - p * panel_width<T> > lanes<T> ? panel_width<T> : lanes<T>; }
+    size valid(size p) const { return std::min(panel_width<T>, columns - p * panel_width<T>); }
+    size offset(size p) const { return p * panel_width<T> * rows; }
+    size total() const { return padded<T>(columns) * rows; }
+
+    // Copy rows [first, first + n) from a row-major array (n, columns) into the panels.
+    void pack(const T* flat, size first, size n, T* packed) const {
+        for (size p = 0; p < count(); ++p)
+            for (size r = 0; r < n; ++r)
+                std::copy_n(flat + r * columns + p * panel_width<T>, valid(p), packed + offset(p) + (first + r) * width(p));
+    }
+    void unpack(const T* packed, size first, size n, T* flat) const {
+        for (size p = 0; p < count(); ++p)
+            for (size r = 0; r < n; ++r)
+                std::copy_n(packed + offset(p) + (first + r) * width(p), valid(p), flat + r * columns + p * panel_width<T>);
+    }
+};
+
+// Rows of values (n, columns) in runs of `run` columns: element (i, j) is data[i * row + (j / run) * step + j % run].
+// Hidden layers keep each run of panel_width columns together for all rows (row = run, step = n * run), so that walking
+// down the rows is walking through memory. Row-major arrays fit too: their runs follow each other (step = run).
+template <class T>
+struct Rows {
+    T* data = nullptr;
+    size row = 0, run = 1, step = 0;
+
+    T* at(size i, size j) const { return data + i * row + (j / run) * step + j % run; }
+    operator Rows<const T>() const requires(!std::is_const_v<T>) { return {data, row, run, step}; }
+};
+
+// Columns of memory a row of `columns` values takes in runs.
+template <class T>
+size run_columns(size columns) {
+    return columns <= lanes<T> ? lanes<T> : (columns + panel_width<T> - 1) / panel_width<T> * panel_width<T>;
+}
+
+// Rows (n, columns) in runs over `data`, which holds n * run_columns<T>(columns) elements.
+template <class T>
+Rows<T> in_runs(T* data, size n, size columns) {
+    const size run = std::min(panel_width<T>, run_columns<T>(columns));
+    return {data, run, run, n * run};
+}
+
+// Row-major rows, each `row` elements long.
+template <class T>
+Rows<T> row_major(T* data, size row) {
+    return {data, row, std::min(panel_width<std::remove_const_t<T>>, row), panel_width<std::remove_const_t<T>>};
+}
+
+// One zero-filled allocation, aligned to cache lines, from which arrays are handed out.
+class Arena {
+public:
+    // The bytes `count` elements take, arrays starting on cache lines.
+    template <class T>
+    static size bytes(size count) {
+        return (count * sizeof(T) + 63) / 64 * 64;
+    }
+    // Room for `capacity` bytes, cleared.
+    void reserve(size capacity) {
+        if (capacity > capacity_) {
+            memory_.reset(static_cast<char*>(std::aligned_alloc(64, (capacity + 63) / 64 * 64)));
+            if (!memory_) {
+                capacity_ = 0;
+                throw std::bad_alloc();
+            }
+            capacity_ = capacity;
+        }
+        std::fill_n(memory_.get(), capacity, 0);
+        used_ = 0;
+    }
+    template <class T>
+    T* take(size count) {
+        T* p = reinterpret_cast<T*>(memory_.get() + used_);
+        used_ += bytes<T>(count);
+        return p;
+    }
+    size capacity() const { return capacity_; }
+
+private:
+    struct Free {
+        void operator()(char* p) const { std::free(p); }
+    };
+    std::unique_ptr<char, Free> memory_;
+    size capacity_ = 0, used_ = 0;
+};
+
+}  // namespace bs

@@ -1,0 +1,274 @@
+// The engine of one network: what Python calls. Each call packs the flat parameters, works on the packed form, and
+// unpacks what it changed. Rows go through in blocks, so memory stays bounded however many there are.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include "backstory/careful.hpp"
+#include "backstory/training.hpp"
+#include "backstory/workspace.hpp"
+
+namespace bs {
+
+template <class T>
+class Program {
+public:
+    explicit Program(const NetworkSource& source) : net_(source) {}
+
+    const Network<T>& network() const { return net_; }
+
+    // Outputs (n, n_out) of X (n, n_in).
+    void predict(const T* parameters, const T* X, size n, int threads, T* outputs) {
+        Loan space(workspaces_);
+        const int count = useful_threads(threads, net_.products, n);
+        const size block = block_rows(n, count);
+        space->prepare(net_, {.rows = block * static_cast<size>(count), .dropout = {}});
+        net_.pack(parameters, space->w);
+        each_block(n, count, block, [&](size first, size last, Source<T> source) {
+            source.X = X;
+            forward_block(*space, source, first, last);
+            output_activation(*space, first, last);
+            const Rows<T>& a = space->at.a.back();
+            for (size i = first; i < last; ++i) std::copy_n(a.at(i, 0), net_.n_out, outputs + source.row(i) * net_.n_out);
+        });
+    }
+
+    // Values of every layer, outputs[l - 1] (n, n_l).
+    void activations(const T* parameters, const T* X, size n, const std::vector<T*>& outputs) {
+        Loan space(workspaces_);
+        const size block = block_rows(n, 1);
+        space->prepare(net_, {.rows = block, .dropout = {}});
+        net_.pack(parameters, space->w);
+        each_block(n, 1, block, [&](size first, size last, Source<T> source) {
+            source.X = X;
+            forward_block(*space, source, first, last);
+            output_activation(*space, first, last);
+            for (size l = 1; l <= net_.layers.size(); ++l)
+                copy_rows(space->at.a[l], net_.layers[l - 1].n_out, source, first, last, outputs[l - 1]);
+        });
+    }
+
+    // dz^l of each row's own loss, outputs[l - 1] (n, n_l); and with `dX` its gradient by the inputs, (n, n_in).
+    void deltas(const T* parameters, const T* X, Targets<T> y, size n, const std::vector<T*>& outputs, T* dX) {
+        Loan space(workspaces_);
+        const size block = block_rows(n, 1);
+        space->prepare(net_, {.rows = block, .backward = true, .inputs = dX != nullptr, .transposed = true, .dropout = {}});
+        net_.pack(parameters, space->w);
+        net_.transpose(space->w, space->wt, dX ? 1 : 2);
+        each_block(n, 1, block, [&](size first, size last, Source<T> source) {
+            source.X = X, source.y = y;
+            forward_block(*space, source, first, last);
+            losses<T>(net_, space->at, source, nullptr, true, first, last);
+            backward(net_, space->at, space->wt, first, last);
+            for (size l = 1; l <= outputs.size(); ++l)
+                copy_rows(space->at.d[l], net_.layers[l - 1].n_out, source, first, last, outputs[l - 1]);
+            if (dX) copy_rows(space->at.d[0], net_.n_in, source, first, last, dX);
+        });
+    }
+
+    // Data loss, reduced over the rows, plus the penalty.
+    double loss(const T* parameters, const T* X, Targets<T> y, const T* sample_weight, size n, int threads) {
+        Loan space(workspaces_);
+        const int count = useful_threads(threads, net_.products, n);
+        const size block = block_rows(n, count);
+        space->prepare(net_, {.rows = block * static_cast<size>(count), .dropout = {}});
+        net_.pack(parameters, space->w);
+        std::vector<double> rows(n);
+        each_block(n, count, block, [&](size first, size last, Source<T> source) {
+            source.X = X, source.y = y;
+            forward_block(*space, source, first, last);
+            losses<T>(net_, space->at, source, nullptr, false, first, last);
+            for (size i = first; i < last; ++i) rows[static_cast<size>(source.row(i))] = space->at.losses[i];
+        });
+        const double each = share_of_row(sample_weight, n);
+        double total = 0;
+        for (size i = 0; i < n; ++i) total += (sample_weight ? double{sample_weight[i]} : 1.0) * each * rows[i];
+        return total + penalty(parameters);
+    }
+
+    // The loss and its gradient (penalty included), laid out like the parameters.
+    double loss_and_gradient(const T* parameters, const T* X, Targets<T> y, const T* sample_weight, size n, int threads,
+                             T* gradient) {
+        Loan space(workspaces_);
+        const int count = useful_threads(threads, 3 * net_.products, n);
+        space->prepare(net_, {.rows = std::max<size>(1, std::min(n, rows_at_once)), .backward = true, .transposed = true,
+                              .gradient = true, .dropout = {}});
+        net_.pack(parameters, space->w);
+        net_.transpose(space->w, space->wt, 2);
+        const double each = share_of_row(sample_weight, n);
+        double total = 0;
+        std::optional<Barrier> barrier;
+        std::atomic<bool> ready{false};
+        Pool::run(count, [&](int me, int threads_here) {
+            if (me == 0) barrier.emplace(threads_here), ready.store(true, std::memory_order_release);
+            while (!ready.load(std::memory_order_acquire)) pause();
+            const double sum = gradient_rows_and_tiles(*space, {X, y, nullptr, 0}, sample_weight, each, n, me,
+                                                       threads_here, *barrier);
+            if (me == 0) total = sum;
+        });
+        net_.unpack(space->g, gradient);
+        return total + penalty(parameters);
+    }
+
+    // Take a chunk of steps: parameters and state (the rule's slots, in its order) are updated in place.
+    ChunkResult train(T* parameters, const Rule& rule, const std::vector<T*>& state, const Chunk<T>& chunk, int threads,
+                      const std::function<bool()>& interrupted) {
+        size longest = 1;
+        bool records = false;
+        for (size s = 0; s < chunk.steps; ++s) {
+            longest = std::max(longest, static_cast<size>(chunk.offsets[s + 1] - chunk.offsets[s]));
+            records |= chunk.record && chunk.record[s];
+        }
+        const bool whole = rule.whole_gradient || chunk.clip_norm;
+        Needs needs{.rows = std::min(longest, rows_at_once), .backward = true, .transposed = true,
+                    .gradient = whole || longest > rows_at_once, .slots = rule.slots, .sums = whole || records,
+                    .dropout = chunk.dropout};
+        Loan space(workspaces_);
+        space->prepare(net_, needs);
+        pack_all(*space, parameters, state);
+
+        ChunkResult result;
+        const int count = useful_threads(threads, 3 * net_.products, longest);
+        if (!Training<T>(net_, rule, chunk, *space).run(count, interrupted, result)) {
+            needs.gradient = needs.sums = true;
+            space->prepare(net_, needs);
+            pack_all(*space, parameters, state);
+            CarefulTraining<T>(net_, rule, chunk, *space).run(result);
+        }
+        net_.unpack(space->w, parameters);
+        for (size k = 0; k < state.size(); ++k) net_.unpack(space->slot[k], state[k]);
+        return result;
+    }
+
+private:
+    using Loan = typename Workspaces<T>::Loan;
+
+    // Multiply-adds that a thread should have to itself in one go, for a second one to be worth meeting.
+    static constexpr double work_per_thread = 40'000;
+
+    static int useful_threads(int threads, size products, size rows) {
+        if (exact_threads()) return std::max(threads, 1);
+        const double work = static_cast<double>(products) * static_cast<double>(rows) / work_per_thread;
+        return std::max(1, std::min(threads, static_cast<int>(std::min(work, 1e6))));
+    }
+
+    // Rows each thread takes at once where rows are all there is to do.
+    static size block_rows(size n, int threads) {
+        const size each = (n + static_cast<size>(threads) - 1) / static_cast<size>(threads);
+        return std::max<size>(1, std::min<size>(each, 256));
+    }
+
+    // Call f(first, last, source) for all n rows in blocks: buffer rows [first, last) hold the rows source says.
+    template <class F>
+    void each_block(size n, int threads, size block, F f) {
+        Pool::run(threads, [&](int me, int count) {
+            const Share mine = share(n, me, count);
+            const size first = static_cast<size>(me) * block;
+            for (size row = mine.first; row < mine.last; row += block) {
+                Source<T> source;
+                source.first = static_cast<std::ptrdiff_t>(row) - static_cast<std::ptrdiff_t>(first);
+                f(first, first + std::min(block, mine.last - row), source);
+            }
+        });
+    }
+
+    void forward_block(Workspace<T>& space, const Source<T>& source, size first, size last) {
+        Rows<const T> x = inputs_in_place(net_, source, last - first);
+        if (!x.data) {
+            gather(net_, source, space.at.x, first, last);
+            x = space.at.x;
+        }
+        forward<T>(net_, space.at, x, space.w, source, nullptr, first, last);
+    }
+
+    void output_activation(Workspace<T>& space, size first, size last) {
+        const Rows<T>& a = space.at.a.back();
+        T* begin = a.data + first * a.row;
+        net_.layers.back().f.forward_rows(begin, begin, nullptr, static_cast<std::ptrdiff_t>(last - first),
+                                          static_cast<std::ptrdiff_t>(net_.n_out), static_cast<std::ptrdiff_t>(a.row));
+    }
+
+    static void copy_rows(Rows<const T> from, size columns, const Source<T>& source, size first, size last, T* to) {
+        for (size i = first; i < last; ++i) {
+            T* row = to + source.row(i) * static_cast<std::ptrdiff_t>(columns);
+            for (size j = 0; j < columns; j += from.run) std::copy_n(from.at(i, j), std::min(from.run, columns - j), row + j);
+        }
+    }
+
+    // The data's loss (thread 0's return value) and, in space.g, the gradient; one thread's part of it.
+    double gradient_rows_and_tiles(Workspace<T>& space, Source<T> source, const T* sample_weight, double each, size n,
+                                   int me, int count, Barrier& barrier) {
+        const Share tiles = share(net_.tiles, me, count);
+        double total = 0;
+        for (size begin = 0; begin < n || begin == 0; begin += space.at.capacity) {
+            const size rows = std::min(n - begin, space.at.capacity);
+            const Share mine = share(rows, me, count);
+            source.first = static_cast<std::ptrdiff_t>(begin);
+            Rows<const T> x = inputs_in_place(net_, source, rows);
+            if (!x.data) {
+                gather(net_, source, space.at.x, mine.first, mine.last);
+                x = space.at.x;
+            }
+            const auto weight = [&](size i) { return (sample_weight ? double{sample_weight[begin + i]} : 1.0) * each; };
+            for (size i = mine.first; i < mine.last; ++i) space.at.factors[i] = static_cast<T>(weight(i));
+            if (mine.first < mine.last) {
+                forward<T>(net_, space.at, x, space.w, source, nullptr, mine.first, mine.last);
+                losses<T>(net_, space.at, source, space.at.factors, true, mine.first, mine.last);
+                backward(net_, space.at, space.wt, mine.first, mine.last);
+            }
+            barrier.wait();
+            if (me == 0)
+                for (size i = 0; i < rows; ++i) total += weight(i) * space.at.losses[i];
+            gradient_tiles(space, x, rows, tiles, begin > 0, begin + rows == n);
+            barrier.wait();
+        }
+        return total;
+    }
+
+    void gradient_tiles(Workspace<T>& space, Rows<const T> x, size rows, Share tiles, bool further, bool complete) {
+        const Rule none("sgd", {}, 0.0);
+        const Chunk<T> nothing;
+        Training<T> training(net_, none, nothing, space);
+        TileSums unused;
+        training.each_tile(tiles.first, tiles.last, [&](size l, const WeightTile& tile, size) {
+            const size at = net_.layers[l - 1].tile_offset(tile);
+            T* g = space.g + at;
+            training.tile_gradient(l, tile, x, rows, further ? g : nullptr, g);
+            if (complete) training.finish_gradient(l, tile, false, false, space.w + at, g, unused);
+        });
+    }
+
+    void pack_all(Workspace<T>& space, const T* parameters, const std::vector<T*>& state) {
+        net_.pack(parameters, space.w);
+        net_.transpose(space.w, space.wt, 2);
+        for (size k = 0; k < state.size(); ++k) net_.pack(state[k], space.slot[k]);
+    }
+
+    double share_of_row(const T* sample_weight, size n) const {
+        if (!net_.mean) return 1.0;
+        double total = static_cast<double>(n);
+        if (sample_weight) {
+            total = 0;
+            for (size i = 0; i < n; ++i) total += sample_weight[i];
+        }
+        return total != 0 ? 1.0 / total : 0.0;
+    }
+
+    double penalty(const T* parameters) const {
+        double sum = 0;
+        if (net_.l1 != 0 || net_.l2 != 0)
+            for (const Dense<T>& layer : net_.layers)
+                for (size i = 0; i < layer.n_in * layer.n_out; ++i) {
+                    const double w = parameters[layer.flat_w + i];
+                    sum += net_.l1 * std::abs(w) + net_.l2 / 2 * w * w;
+                }
+        return sum;
+    }
+
+    Network<T> net_;
+    Workspaces<T> workspaces_;
+};
+
+}  // namespace bs

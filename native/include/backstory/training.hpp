@@ -1,0 +1,356 @@
+// Training: a chunk of steps as one parallel region. Each step has two phases and two barriers:
+//   rows     the batch's rows are shared out; each thread carries its own forward, through the loss and back to dz^1
+//   weights  the tiles of all W are shared out; each tile's gradient is summed over the batch and, where the rule needs
+//            no more than that, the tile is updated at once (fused), so that the gradient never goes to memory
+// Where a rule or clipping needs the whole gradient, or a batch is longer than the buffers, the gradient goes to memory
+// and a third phase updates the weights. The arithmetic of each weight is the same in both forms, to the bit.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backstory/optimizer.hpp"
+#include "backstory/threads.hpp"
+#include "backstory/workspace.hpp"
+
+namespace bs {
+
+// Rows of a batch that are in the buffers at once.
+inline constexpr size rows_at_once = 1024;
+
+template <class T>
+struct Chunk {
+    const T* X = nullptr;  // (rows, n_in)
+    Targets<T> y;
+    const T* sample_weight = nullptr;       // (rows,) or null
+    const std::int64_t* order = nullptr;    // rows visited
+    const std::int64_t* offsets = nullptr;  // (steps + 1,) step s takes order[offsets[s] .. offsets[s + 1]]
+    size steps = 0;
+    double first_step = 0;                  // steps taken before
+    const double* learning_rates = nullptr; // (steps,)
+    const std::int64_t* epochs = nullptr;   // (steps,)
+    std::uint64_t seed = 0;
+    std::vector<double> dropout;            // one per hidden layer, or empty: none
+    std::optional<double> clip_norm, clip_value;
+    std::vector<bool> frozen;               // W1, b1, W2, b2, ... (W1, W2, ... without biases)
+    const bool* record = nullptr;           // (steps,)
+};
+
+struct Failure {
+    size step = 0;
+    std::string quantity;
+    size layer = 0;
+    std::int64_t row = -1;
+};
+
+struct ChunkResult {
+    size steps = 0;
+    std::vector<double> losses;  // (steps,)
+    std::vector<double> norms;   // (recorded steps, L)
+    std::optional<Failure> failure;
+};
+
+// Sum over the valid columns of some rows of a tile: of squares, or the largest |g|.
+//   g (rows, width)
+template <class T>
+double tile_squares(const T* g, size rows, size width, size valid) {
+    V<double> sum{};
+    for (size r = 0; r < rows; ++r, g += width)
+        for (size j = 0; j < valid; j += lanes<double>) {
+            V<double> x = load_double(g + j);
+            if (valid - j < static_cast<size>(lanes<double>))
+                x = select(first_lanes<double>(static_cast<std::ptrdiff_t>(valid - j)), x, V<double>{});
+            sum = fma(x, x, sum);
+        }
+    return bs::sum(sum);
+}
+template <class T, class F>
+void tile_each(const T* g, size rows, size width, size valid, F f) {
+    for (size r = 0; r < rows; ++r, g += width)
+        for (size j = 0; j < valid; ++j) f(g[j]);
+}
+
+template <class T>
+class Training {
+public:
+    Training(const Network<T>& net, const Rule& rule, const Chunk<T>& chunk, Workspace<T>& space)
+        : net_(net), rule_(rule), chunk_(chunk), space_(space) {
+        for (size l = 0; l < net.layers.size(); ++l) {
+            const size at = net.biases ? 2 * l : l;
+            free_weights_.push_back(chunk.frozen.empty() || !chunk.frozen[at]);
+            free_biases_.push_back(net.biases && (chunk.frozen.empty() || !chunk.frozen[at + 1]));
+        }
+    }
+
+    // Take the steps on `threads` threads. `interrupted` is asked every `pause_seconds` whether to stop early.
+    // Returns false when something non-finite turned up: then the packed weights and state are worth nothing.
+    bool run(int threads, const std::function<bool()>& interrupted, ChunkResult& result) {
+        result.losses.resize(chunk_.steps);
+        Pool::run(threads, [&, this](int me, int count) {
+            if (me == 0) barrier_.emplace(count), ready_.store(true, std::memory_order_release);
+            while (!ready_.load(std::memory_order_acquire)) pause();
+            work(me, count, interrupted, result);
+        });
+        result.steps = done_;
+        result.losses.resize(done_);
+        return !suspect_.load() && (done_ == 0 || weights_finite(space_.w));
+    }
+
+    // One step's batch, up to where careful.hpp and work() part.
+    struct Batch {
+        const std::int64_t* rows;
+        size n;
+        double share;  // what a row's loss is multiplied by, sample weight apart
+    };
+    Batch batch(size s) const {
+        Batch b{chunk_.order + chunk_.offsets[s], static_cast<size>(chunk_.offsets[s + 1] - chunk_.offsets[s]), 1.0};
+        if (net_.mean) {
+            double total = static_cast<double>(b.n);
+            if (chunk_.sample_weight) {
+                total = 0;
+                for (size i = 0; i < b.n; ++i) total += chunk_.sample_weight[b.rows[i]];
+            }
+            b.share = total != 0 ? 1.0 / total : 0.0;
+        }
+        return b;
+    }
+    double weight(std::int64_t row) const { return chunk_.sample_weight ? double{chunk_.sample_weight[row]} : 1.0; }
+    Source<T> source(const std::int64_t* rows) const { return {chunk_.X, chunk_.y, rows, 0}; }
+
+    void set_factors(const Batch& b, const std::int64_t* rows, size first, size last) {
+        for (size i = first; i < last; ++i) space_.at.factors[i] = static_cast<T>(weight(rows[i]) * b.share);
+    }
+
+    // The gradient of one tile over the rows in the buffers, on top of `start` where that is not null.
+    void tile_gradient(size l, const WeightTile& tile, Rows<const T> x, size n, const T* start, T* g) {
+        const Dense<T>& layer = net_.layers[l - 1];
+        dense_gradient<T>(layer, tile, l == 1 ? x : Rows<const T>(space_.at.a[l - 1]), space_.at.d[l], n, start, g);
+    }
+
+    // The data's gradient of a tile complete: add the penalty's, note what the whole needs, clip by value.
+    void finish_gradient(size l, const WeightTile& tile, bool record, bool whole, const T* w, T* g, TileSums& sums) {
+        const Dense<T>& layer = net_.layers[l - 1];
+        const size width = layer.w.width(tile.panel), valid = layer.w.valid(tile.panel), weights = tile.rows * width;
+        if (net_.l2 != 0 || net_.l1 != 0) {
+            const V<T> l1 = set1(static_cast<T>(net_.l1)), l2 = set1(static_cast<T>(net_.l2));
+            for (size i = 0; i < weights; i += lanes<T>) {
+                const V<T> wi = load(w + i);
+                store(g + i, fma(l2, wi, fma(l1, sign_of(wi), load(g + i))));
+            }
+        }
+        if (record) sums.recorded = tile_squares(g, tile.count(), width, valid);
+        if (rule_.hides_nan || chunk_.clip_value || chunk_.clip_norm) check(g, tile.count(), width, valid);
+        if (chunk_.clip_value) {
+            const V<T> high = set1(static_cast<T>(*chunk_.clip_value));
+            for (size i = 0; i < tile.count() * width; i += lanes<T>) store(g + i, max(-high, min(high, load(g + i))));
+        }
+        if (whole) {
+            const size skip = free_weights_[l - 1] ? 0 : tile.rows;
+            const size rows = tile.rows + (tile.bias && free_biases_[l - 1]) - skip;
+            sums.squares = tile_squares(g + skip * width, rows, width, valid);
+            double largest = 0, penalty = 0;
+            tile_each(g + skip * width, rows, width, valid, [&](T x) { largest = std::max(largest, std::abs(double{x})); });
+            if (net_.l1 != 0 || net_.l2 != 0)
+                tile_each(w, tile.rows, width, valid, [&](double x) { penalty += net_.l1 * std::abs(x) + net_.l2 / 2 * x * x; });
+            sums.largest = largest, sums.penalty = penalty;
+        }
+    }
+
+    // The optimizer's step on one tile.
+    void update(size l, const WeightTile& tile, const Step<T>& step, const T* g) {
+        const Dense<T>& layer = net_.layers[l - 1];
+        const size at = layer.tile_offset(tile), width = layer.w.width(tile.panel), weights = tile.rows * width;
+        const bool bias = tile.bias && free_biases_[l - 1];
+        const auto part = [&](size from, size count, bool shrinks) {
+            T* s = space_.slot[0] ? space_.slot[0] + at + from : nullptr;
+            T* v = space_.slot[1] ? space_.slot[1] + at + from : nullptr;
+            step(space_.w + at + from, g + from, s, v, count, shrinks);
+        };
+        if (free_weights_[l - 1] && bias && step.decay == 0) {
+            part(0, weights + width, false);
+        } else {
+            if (free_weights_[l - 1]) part(0, weights, true);
+            if (bias) part(weights, width, false);
+        }
+        if (l > 1 && free_weights_[l - 1]) transpose_tile(layer, tile, space_.w + at, space_.wt);
+    }
+
+    // What the tiles' sums say together; g is multiplied by `scale` (clipping by norm) before the update.
+    struct Whole {
+        WholeGradient gradient;
+        T scale = 1;
+    };
+    Whole whole(double data_loss) const {
+        Whole x;
+        WholeGradient& g = x.gradient;
+        g.loss = data_loss;
+        for (size t = 0; t < net_.tiles; ++t) {
+            const TileSums& sums = space_.sums[t];
+            g.norm_squared += sums.squares;
+            g.largest = std::max(g.largest, sums.largest);
+            g.loss += sums.penalty;
+        }
+        if (chunk_.clip_norm && g.norm_squared > *chunk_.clip_norm * *chunk_.clip_norm) {
+            const double scale = *chunk_.clip_norm / std::sqrt(g.norm_squared);
+            g.norm_squared *= scale * scale, g.largest *= scale;
+            x.scale = static_cast<T>(scale);
+        }
+        return x;
+    }
+    void update_from_memory(size l, const WeightTile& tile, const Step<T>& step, T scale) {
+        const Dense<T>& layer = net_.layers[l - 1];
+        T* g = space_.g + layer.tile_offset(tile);
+        if (scale != 1)
+            for (size i = 0; i < tile.count() * layer.w.width(tile.panel); i += lanes<T>)
+                store(g + i, load(g + i) * set1(scale));
+        update(l, tile, step, g);
+    }
+
+    // sqrt(|dW|^2 + |db|^2) of each layer, from the tiles' sums.
+    void append_norms(std::vector<double>& norms) const {
+        for (const Dense<T>& layer : net_.layers) {
+            double squares = 0;
+            for (size t = 0; t < layer.tile_count; ++t) squares += space_.sums[layer.tile_at + t].recorded;
+            norms.push_back(std::sqrt(squares));
+        }
+    }
+
+    // Call f(l, tile, number) for tiles [first, last) of all layers' tiles.
+    template <class F>
+    BS_INLINE void each_tile(size first, size last, F f) const {
+        for (size l = 1; l <= net_.layers.size(); ++l) {
+            const Dense<T>& layer = net_.layers[l - 1];
+            const size begin = std::max(first, layer.tile_at), end = std::min(last, layer.tile_at + layer.tile_count);
+            for (size t = begin; t < end; ++t) f(l, layer.tile(t - layer.tile_at), t);
+        }
+    }
+
+    bool whole_needed() const { return rule_.whole_gradient || chunk_.clip_norm; }
+
+    bool weights_finite(const T* w) const {
+        for (const Dense<T>& layer : net_.layers)
+            for (size p = 0; p < layer.w.count(); ++p) {
+                const T* panel = w + layer.w_at + layer.w.offset(p);
+                bool finite = true;
+                tile_each(panel, layer.w.rows, layer.w.width(p), layer.w.valid(p),
+                          [&](T x) { finite &= std::abs(x) <= std::numeric_limits<T>::max(); });
+                if (!finite) return false;
+            }
+        return true;
+    }
+
+private:
+    static constexpr double pause_seconds = 0.05;
+    using Clock = std::chrono::steady_clock;
+
+    void check(const T* g, size rows, size width, size valid) {
+        bool finite = true;
+        tile_each(g, rows, width, valid, [&](T x) { finite &= std::abs(x) <= std::numeric_limits<T>::max(); });
+        if (!finite) suspect_.store(true, std::memory_order_relaxed);
+    }
+
+    // What each thread does: all steps, meeting the others at the barriers.
+    void work(int me, int count, const std::function<bool()>& interrupted, ChunkResult& result) {
+        Barrier& barrier = *barrier_;
+        const Share tiles = share(net_.tiles, me, count);
+        auto last_look = Clock::now();
+        size work_since_look = 0;
+        for (size s = 0; s < chunk_.steps; ++s) {
+            const Batch b = batch(s);
+            const bool record = chunk_.record && chunk_.record[s];
+            const bool to_memory = whole_needed() || b.n > space_.at.capacity;
+            const double t = chunk_.first_step + static_cast<double>(s) + 1;
+            const Step<T> step(rule_, chunk_.learning_rates[s], t);
+
+            double loss = 0;
+            for (size begin = 0; begin < b.n || begin == 0; begin += space_.at.capacity) {
+                const std::int64_t* rows = b.rows + begin;
+                const size n = std::min(b.n - begin, space_.at.capacity);
+                const bool complete = begin + n == b.n;
+                const Rows<const T> x = rows_phase(b, rows, n, s, share(n, me, count));
+                barrier.wait();
+                if (me == 0)
+                    for (size i = 0; i < n; ++i) loss += weight(rows[i]) * b.share * space_.at.losses[i];
+                weights_phase(tiles, x, n, begin > 0, complete, to_memory, record, step);
+                if (me == 0 && complete) {
+                    result.losses[s] = loss;
+                    if (!std::isfinite(loss)) suspect_.store(true, std::memory_order_relaxed);
+                }
+                if (!complete || to_memory) barrier.wait();
+            }
+            if (to_memory) {
+                const Whole all = whole_needed() ? whole(result.losses[s]) : Whole{};
+                const Step<T> now(rule_, chunk_.learning_rates[s], t, all.gradient);
+                each_tile(tiles.first, tiles.last,
+                          [&](size l, const WeightTile& tile, size) { update_from_memory(l, tile, now, all.scale); });
+            }
+            if (me == 0) {
+                done_ = s + 1;
+                work_since_look += 3 * net_.products * b.n + 1000;
+                if (work_since_look > 2'000'000) {
+                    work_since_look = 0;
+                    const auto now = Clock::now();
+                    if (std::chrono::duration<double>(now - last_look).count() > pause_seconds) {
+                        last_look = now;
+                        stop_ = interrupted();
+                    }
+                }
+            }
+            barrier.wait();
+            if (record && me == 0) append_norms(result.norms);
+            if (stop_ || suspect_.load(std::memory_order_relaxed)) return;
+        }
+    }
+
+    // Phase 1: some rows of the buffers from X to dz^1. Returns where the first layer reads its rows from.
+    Rows<const T> rows_phase(const Batch& b, const std::int64_t* rows, size n, size s, Share mine) {
+        const Source<T> from = source(rows);
+        Rows<const T> x = n > 0 ? inputs_in_place(net_, from, n) : Rows<const T>{};
+        if (!x.data) {
+            gather(net_, from, space_.at.x, mine.first, mine.last);
+            x = space_.at.x;
+        }
+        if (mine.first == mine.last) return x;
+        set_factors(b, rows, mine.first, mine.last);
+        const Dropout dropout{chunk_.dropout, chunk_.dropout.empty() ? 0 : epoch_key(chunk_.seed, chunk_.epochs[s])};
+        forward(net_, space_.at, x, space_.w, from, &dropout, mine.first, mine.last);
+        losses(net_, space_.at, from, space_.at.factors, true, mine.first, mine.last);
+        backward(net_, space_.at, space_.wt, mine.first, mine.last);
+        return x;
+    }
+
+    // Phase 2: some tiles' gradients over the n rows in the buffers, and their update where that is all it takes.
+    void weights_phase(Share tiles, Rows<const T> x, size n, bool further, bool complete, bool to_memory, bool record,
+                       const Step<T>& step) {
+        alignas(64) T local[(gradient_rows + 1) * panel_width<T>];
+        const bool whole = whole_needed();
+        const bool plain = net_.l1 == 0 && net_.l2 == 0 && !record && !whole && !chunk_.clip_value && !rule_.hides_nan;
+        TileSums unused;
+        each_tile(tiles.first, tiles.last, [&](size l, const WeightTile& tile, size number) {
+            if (!record && !free_weights_[l - 1] && !(tile.bias && free_biases_[l - 1]) && !whole) return;
+            const size at = net_.layers[l - 1].tile_offset(tile);
+            T* g = to_memory ? space_.g + at : local;
+            tile_gradient(l, tile, x, n, further ? g : nullptr, g);
+            if (!complete) return;
+            if (!plain) finish_gradient(l, tile, record, whole, space_.w + at, g, space_.sums ? space_.sums[number] : unused);
+            if (!to_memory) update(l, tile, step, g);
+        });
+    }
+
+    const Network<T>& net_;
+    const Rule& rule_;
+    const Chunk<T>& chunk_;
+    Workspace<T>& space_;
+    std::vector<char> free_weights_, free_biases_;  // per layer
+    std::optional<Barrier> barrier_;
+    std::atomic<bool> ready_{false}, suspect_{false};
+    bool stop_ = false;
+    size done_ = 0;
+};
+
+}  // namespace bs

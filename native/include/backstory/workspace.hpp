@@ -1,0 +1,110 @@
+// The memory one call works in: row buffers, packed weights, gradient and optimizer state, in one allocation that the
+// program keeps for its next call.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "backstory/network.hpp"
+
+namespace bs {
+
+// What one tile of W adds to numbers about the whole gradient. Summed in the order of the tiles, whoever made them.
+struct TileSums {
+    double recorded = 0;  // sum of squares, penalty included, before clipping
+    double squares = 0;   // sum of squares of what is not frozen, after clipping by value
+    double largest = 0;   // its largest |component|
+    double penalty = 0;   // the penalty's value
+};
+
+// What a call needs room for.
+struct Needs {
+    size rows = 0;                // rows at once
+    bool backward = false;        // buffers for the way back
+    bool inputs = false;          // ... to the inputs
+    bool transposed = false;      // W^T
+    bool gradient = false;        // the packed gradient
+    size slots = 0;               // packed optimizer state
+    bool sums = false;            // TileSums
+    std::vector<double> dropout;  // one per hidden layer, or empty
+
+    bool operator==(const Needs&) const = default;
+};
+
+template <class T>
+class Workspace {
+public:
+    Buffers<T> at;
+    T *w = nullptr, *wt = nullptr, *g = nullptr;
+    T* slot[2] = {nullptr, nullptr};
+    TileSums* sums = nullptr;
+
+    void prepare(const Network<T>& net, const Needs& needs) {
+        if (needs == needs_) return;
+        needs_ = {};  // whatever happens below, the old layout is gone
+        size bytes = 0;
+        lay_out(net, needs, [&]<class X>(X, size count) {
+            bytes += Arena::bytes<X>(count);
+            return static_cast<X*>(nullptr);
+        });
+        arena_.reserve(bytes);
+        lay_out(net, needs, [&]<class X>(X, size count) { return arena_.take<X>(count); });
+        needs_ = needs;
+    }
+    size capacity() const { return arena_.capacity(); }
+
+private:
+    template <class Take>
+    void lay_out(const Network<T>& net, const Needs& needs, Take take) {
+        at.lay_out(net, needs.rows, needs.backward, needs.inputs, needs.dropout, take);
+        const auto packed = [&](bool wanted) { return wanted ? take(T{}, net.packed) : nullptr; };
+        w = packed(true);
+        wt = needs.transposed ? take(T{}, net.transposed) : nullptr;
+        g = packed(needs.gradient);
+        slot[0] = packed(needs.slots > 0);
+        slot[1] = packed(needs.slots > 1);
+        sums = needs.sums ? take(TileSums{}, net.tiles) : nullptr;
+    }
+
+    Arena arena_;
+    Needs needs_;
+};
+
+// Lends workspaces to calls. Calls from several threads at once get one each; the last one given back is kept unless it
+// is large.
+template <class T>
+class Workspaces {
+public:
+    class Loan {
+    public:
+        explicit Loan(Workspaces& owner) : owner_(owner), workspace_(owner.take()) {}
+        ~Loan() { owner_.give(std::move(workspace_)); }
+        Loan(const Loan&) = delete;
+        Loan& operator=(const Loan&) = delete;
+        Workspace<T>* operator->() { return workspace_.get(); }
+        Workspace<T>& operator*() { return *workspace_; }
+
+    private:
+        Workspaces& owner_;
+        std::unique_ptr<Workspace<T>> workspace_;
+    };
+
+private:
+    static constexpr size largest_kept = size{32} << 20;  // bytes
+
+    std::unique_ptr<Workspace<T>> take() {
+        const std::lock_guard lock(mutex_);
+        return spare_ ? std::move(spare_) : std::make_unique<Workspace<T>>();
+    }
+    void give(std::unique_ptr<Workspace<T>> workspace) {
+        if (workspace->capacity() > largest_kept) return;
+        const std::lock_guard lock(mutex_);
+        spare_ = std::move(workspace);
+    }
+
+    std::mutex mutex_;
+    std::unique_ptr<Workspace<T>> spare_;
+};
+
+}  // namespace bs

@@ -1,0 +1,227 @@
+// Python's view of the engine of a network: shapes and types are checked here, the work is in program.hpp.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "backstory/program.hpp"
+#include "bindings.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace bs {
+namespace {
+
+template <class T>
+using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// Targets (n, n_out) of the network's dtype, or (n,) class indices; exactly one of them.
+template <class T>
+using Dense = std::optional<Matrix<const T>>;
+using Classes = std::optional<Vector<const std::int64_t>>;
+
+void must(bool holds, const char* what) {
+    if (!holds) throw std::invalid_argument(what);
+}
+
+template <class T>
+void check_rows(const Network<T>& net, const Vector<T>& parameters, const Matrix<const T>& X) {
+    must(parameters.shape(0) == net.parameters, "The flat parameters must have one number per weight and bias.");
+    must(X.shape(1) == net.n_in, "X must have one column per input of the network.");
+}
+
+template <class T>
+Targets<T> targets(const Network<T>& net, const Dense<T>& dense, const Classes& classes, size n) {
+    must(dense.has_value() != classes.has_value(), "Targets must be given as numbers or as classes, not both.");
+    if (dense) {
+        must(dense->shape(0) == n && dense->shape(1) == net.n_out, "Targets must be (rows of X, outputs).");
+        return {dense->data(), nullptr};
+    }
+    must(classes->shape(0) == n && net.loss.kind == LossKind::cross_entropy,
+         "Class targets must be (rows of X,) and need softmax with cross-entropy.");
+    const std::int64_t* c = classes->data();
+    bool inside = true;
+    for (size i = 0; i < n; ++i) inside &= c[i] >= 0 && c[i] < static_cast<std::int64_t>(net.n_out);
+    must(inside, "Classes must lie in 0..n_out-1.");
+    return {nullptr, c};
+}
+
+template <class T>
+const T* weights_of(const std::optional<Vector<const T>>& sample_weight, size n) {
+    must(!sample_weight || sample_weight->shape(0) == n, "Sample weights must be (rows of X,).");
+    return sample_weight ? sample_weight->data() : nullptr;
+}
+
+// What train() gives back to Python: a plain tuple, and a signal's exception where one stopped it.
+template <class T>
+nb::tuple as_tuple(const ChunkResult& result, size layers, nb::object interrupt) {
+    const auto numbers = [](const std::vector<double>& x, size rows, size columns) {
+        double* data = new double[x.size() + 1];
+        std::copy(x.begin(), x.end(), data);
+        const nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<double*>(p); });
+        const size shape[] = {rows, columns};
+        return nb::ndarray<nb::numpy, double>(data, columns ? 2 : 1, shape, owner);
+    };
+    nb::object failure = nb::none();
+    if (result.failure)
+        failure = nb::make_tuple(result.failure->step, result.failure->quantity, result.failure->layer, result.failure->row);
+    return nb::make_tuple(result.steps, numbers(result.losses, result.losses.size(), 0),
+                          numbers(result.norms, result.norms.size() / layers, layers), failure, interrupt);
+}
+
+template <class T>
+void bind_type(nb::module_& m, const char* name) {
+    using P = Program<T>;
+    nb::class_<P>(m, name, "The engine of one network, for one dtype.")
+        .def(
+            "__init__",
+            [](P* self, std::vector<size> sizes, std::vector<ActivationSource> activations, const LossSource& loss,
+               double l1, double l2, bool mean, bool biases) {
+                must(sizes.size() >= 2 && activations.size() + 1 == sizes.size(), "One activation per layer.");
+                new (self) P(NetworkSource{std::move(sizes), std::move(activations), loss, l1, l2, mean, biases});
+            },
+            "sizes"_a, "activations"_a, "loss"_a, "l1"_a, "l2"_a, "mean"_a, "biases"_a)
+        .def(
+            "predict",
+            [](P& self, Vector<const T> parameters, Matrix<const T> X, int threads, Matrix<T> out) {
+                const Network<T>& net = self.network();
+                must(parameters.shape(0) == net.parameters && X.shape(1) == net.n_in && out.shape(0) == X.shape(0) &&
+                         out.shape(1) == net.n_out,
+                     "parameters, X (n, n_in) and out (n, n_out) must fit the network.");
+                const nb::gil_scoped_release release;
+                self.predict(parameters.data(), X.data(), X.shape(0), threads, out.data());
+            },
+            "parameters"_a.noconvert(), "X"_a.noconvert(), "threads"_a, "out"_a.noconvert(), "Outputs into `out`.")
+        .def(
+            "activations",
+            [](P& self, Vector<T> parameters, Matrix<const T> X, std::vector<Matrix<T>> out) {
+                const Network<T>& net = self.network();
+                check_rows<T>(net, parameters, X);
+                must(out.size() == net.layers.size(), "One array per layer.");
+                std::vector<T*> outputs;
+                for (auto& a : out) outputs.push_back(a.data());
+                const nb::gil_scoped_release release;
+                self.activations(parameters.data(), X.data(), X.shape(0), outputs);
+            },
+            "parameters"_a.noconvert(), "X"_a.noconvert(), "out"_a.noconvert(), "Values of layer l into out[l - 1].")
+        .def(
+            "deltas",
+            [](P& self, Vector<T> parameters, Matrix<const T> X, Dense<T> dense, Classes classes,
+               std::vector<Matrix<T>> out, std::optional<Matrix<T>> inputs) {
+                check_rows<T>(self.network(), parameters, X);
+                const Targets<T> y = targets<T>(self.network(), dense, classes, X.shape(0));
+                must(out.empty() || out.size() == self.network().layers.size(), "One array per layer, or none.");
+                std::vector<T*> outputs;
+                for (auto& a : out) outputs.push_back(a.data());
+                const nb::gil_scoped_release release;
+                self.deltas(parameters.data(), X.data(), y, X.shape(0), outputs, inputs ? inputs->data() : nullptr);
+            },
+            "parameters"_a.noconvert(), "X"_a.noconvert(), "dense"_a.noconvert().none(), "classes"_a.noconvert().none(),
+            "out"_a.noconvert(), "inputs"_a.noconvert().none(),
+            "dz of each row's own loss into out[l - 1], its gradient by the inputs into `inputs`.")
+        .def(
+            "loss",
+            [](P& self, Vector<T> parameters, Matrix<const T> X, Dense<T> dense, Classes classes,
+               std::optional<Vector<const T>> sample_weight, int threads) {
+                check_rows<T>(self.network(), parameters, X);
+                const Targets<T> y = targets<T>(self.network(), dense, classes, X.shape(0));
+                const T* weights = weights_of<T>(sample_weight, X.shape(0));
+                const nb::gil_scoped_release release;
+                return self.loss(parameters.data(), X.data(), y, weights, X.shape(0), threads);
+            },
+            "parameters"_a.noconvert(), "X"_a.noconvert(), "dense"_a.noconvert().none(), "classes"_a.noconvert().none(),
+            "sample_weight"_a.noconvert().none(), "threads"_a, "Data loss plus penalty.")
+        .def(
+            "loss_and_gradient",
+            [](P& self, Vector<T> parameters, Matrix<const T> X, Dense<T> dense, Classes classes,
+               std::optional<Vector<const T>> sample_weight, int threads, Vector<T> out) {
+                check_rows<T>(self.network(), parameters, X);
+                must(out.shape(0) == parameters.shape(0), "The gradient is laid out like the parameters.");
+                const Targets<T> y = targets<T>(self.network(), dense, classes, X.shape(0));
+                const T* weights = weights_of<T>(sample_weight, X.shape(0));
+                const nb::gil_scoped_release release;
+                return self.loss_and_gradient(parameters.data(), X.data(), y, weights, X.shape(0), threads, out.data());
+            },
+            "parameters"_a.noconvert(), "X"_a.noconvert(), "dense"_a.noconvert().none(), "classes"_a.noconvert().none(),
+            "sample_weight"_a.noconvert().none(), "threads"_a, "out"_a.noconvert(),
+            "The loss; its gradient into `out`.")
+        .def(
+            "train",
+            [](P& self, Vector<T> parameters, const Rule& rule, std::vector<Vector<T>> state, Matrix<const T> X,
+               Dense<T> dense, Classes classes, std::optional<Vector<const T>> sample_weight,
+               Vector<const std::int64_t> order, Vector<const std::int64_t> offsets, double first_step,
+               Vector<const double> learning_rates, Vector<const std::int64_t> epochs, std::uint64_t seed,
+               std::vector<double> dropout, std::optional<double> clip_norm, std::optional<double> clip_value,
+               std::vector<bool> frozen, Vector<const bool> record, int threads) {
+                const Network<T>& net = self.network();
+                check_rows<T>(net, parameters, X);
+                const size steps = offsets.shape(0) - 1, rows = X.shape(0), visits = order.shape(0);
+                must(offsets.shape(0) > 0 && learning_rates.shape(0) == steps && epochs.shape(0) == steps &&
+                         record.shape(0) == steps,
+                     "A chunk must have one learning rate, epoch and record flag per step.");
+                bool inside = true;
+                for (size i = 0; i < visits; ++i)
+                    inside &= static_cast<std::uint64_t>(order.data()[i]) < static_cast<std::uint64_t>(rows);
+                must(inside, "The rows a chunk visits must be rows of X.");
+                for (size s = 0; s < steps; ++s)
+                    inside &= offsets.data()[s] >= 0 && offsets.data()[s] <= offsets.data()[s + 1];
+                must(inside && offsets.data()[steps] <= static_cast<std::int64_t>(visits),
+                     "The offsets of a chunk must rise within its order.");
+                must(state.size() == rule.slots, "The optimizer's state must have the arrays its rule names.");
+                std::vector<T*> slots;
+                for (auto& s : state) {
+                    must(s.shape(0) == net.parameters, "State arrays are laid out like the parameters.");
+                    slots.push_back(s.data());
+                }
+                must(dropout.size() + 1 == net.layers.size(), "One dropout rate per hidden layer.");
+                must(frozen.size() == net.layers.size() * (net.biases ? 2 : 1), "One frozen flag per parameter array.");
+                bool drops = false;
+                for (double rate : dropout) drops |= rate > 0;
+                if (!drops) dropout.clear();
+
+                Chunk<T> chunk{X.data(), targets<T>(net, dense, classes, rows), weights_of<T>(sample_weight, rows),
+                               order.data(), offsets.data(), steps, first_step, learning_rates.data(), epochs.data(),
+                               seed, std::move(dropout), clip_norm, clip_value, std::move(frozen), record.data()};
+                nb::object interrupt = nb::none();
+                const auto interrupted = [&] {
+                    const nb::gil_scoped_acquire acquire;
+                    if (PyErr_CheckSignals() == 0) return false;
+                    const nb::python_error error;
+                    interrupt = nb::borrow(error.value());
+                    return true;
+                };
+                ChunkResult result;
+                {
+                    const nb::gil_scoped_release release;
+                    result = self.train(parameters.data(), rule, slots, chunk, threads, interrupted);
+                }
+                return as_tuple<T>(result, net.layers.size(), interrupt);
+            },
+            "parameters"_a.noconvert(), "rule"_a, "state"_a.noconvert(), "X"_a.noconvert(), "dense"_a.noconvert().none(),
+            "classes"_a.noconvert().none(), "sample_weight"_a.noconvert().none(), "order"_a.noconvert(),
+            "offsets"_a.noconvert(), "first_step"_a, "learning_rates"_a.noconvert(), "epochs"_a.noconvert(), "seed"_a,
+            "dropout"_a, "clip_norm"_a.none(), "clip_value"_a.none(), "frozen"_a, "record"_a.noconvert(), "threads"_a,
+            "Take a chunk of steps in place: (steps, losses, norms, failure, a signal's exception).");
+}
+
+}  // namespace
+
+void bind_program(nb::module_& m) {
+    nb::class_<Rule>(m, "Rule", "An optimizer's hand-written form, with its numbers.")
+        .def(nb::init<const std::string&, const std::map<std::string, double>&, double>(), "name"_a, "constants"_a,
+             "weight_decay"_a);
+    bind_type<float>(m, "Program32");
+    bind_type<double>(m, "Program64");
+}
+
+}  // namespace bs

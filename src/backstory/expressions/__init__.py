@@ -7,6 +7,8 @@ from backstory.expressions.elementary import CONSTANTS as CONSTANTS
 from backstory.expressions.elementary import ELEMENTARY as ELEMENTARY
 from backstory.expressions.elementary import MATH as MATH
 from backstory.expressions.evaluate import evaluate as evaluate
+from backstory.expressions.latex import name_latex as name_latex
+from backstory.expressions.latex import to_latex as to_latex
 from backstory.expressions.parser import parse as parse
 from backstory.expressions.parser import parse_assignments as parse_assignments
 from backstory.expressions.simplify import simplify as simplify

@@ -68,16 +68,16 @@ def subtract(left: Expr, right: Expr) -> Expr:
 
 def _collected(left: Expr, right: Expr, sign: int) -> Expr | None:
     """Return left + sign*right where both are multiples of one expression or the constants fold; else None."""
-    if isinstance(left, Number) and isinstance(right, Number):
-        return _folded(lambda: left.value + sign * right.value)
     (p, x), (q, y) = _coefficient(left), _coefficient(right)
     if x == y:
-        return _scaled(p + sign * q, x)
+        return _scaled(p + sign * q, x) if _fits(p + sign * q) else None
     if isinstance(right, Number):
         if isinstance(left, Add | Sub) and isinstance(left.right, Number):
-            return add(left.left, _number(_sign(left) * left.right.value + sign * right.value))
+            total = _sign(left) * left.right.value + sign * right.value
+            return add(left.left, _number(total)) if _fits(total) else None
         if isinstance(left, Add | Sub) and isinstance(left.left, Number):
-            return type(left)(_number(left.left.value + sign * right.value), left.right)
+            total = left.left.value + sign * right.value
+            return type(left)(_number(total), left.right) if _fits(total) else None
     return None
 
 
@@ -102,7 +102,7 @@ def multiply(left: Expr, right: Expr) -> Expr:
     """Return left * right, simple where both are: one number in front, equal bases as one power."""
     (p, x), (q, y) = _coefficient(left), _coefficient(right)
     if not (_is_one(p) and _is_one(q)):
-        return _scaled(p * q, multiply(x, y))
+        return _scaled(p * q, multiply(x, y)) if _fits(p * q) else Mul(left, right)
     if isinstance(x, Number) or isinstance(y, Number):  # a coefficient of one is the number one itself
         return y if isinstance(x, Number) else x
     if isinstance(x, Div) and _is(x.left, 1):
@@ -161,7 +161,8 @@ def power(base: Expr, exponent: Expr) -> Expr:
     if not isinstance(exponent, Number) or not isinstance(exponent.value, int):
         return Pow(base, exponent)
     if isinstance(base, Number) and _small(base.value) and abs(exponent.value) <= _MAX_POWER:
-        return _number(Fraction(base.value) ** exponent.value)
+        result = Fraction(base.value) ** exponent.value
+        return _number(result) if _fits(result) else Pow(base, exponent)
     if isinstance(base, Pow) and isinstance(base.right, Number) and isinstance(base.right.value, int):
         return power(base.left, Number(base.right.value * exponent.value))
     if isinstance(base, Neg):
@@ -256,19 +257,18 @@ def _power_of(node: Expr) -> tuple[Expr, int]:
 
 
 def _quotient(left: Scalar, right: Scalar) -> Expr:
-    """Return left / right: exact for exact numbers, the float's quotient otherwise."""
-    if isinstance(left, float) or isinstance(right, float):
-        return _folded(lambda: left / right) or Div(Number(left), Number(right))
-    return _number(Fraction(left) / Fraction(right))
+    """Return left / right for right other than 0: exact for exact numbers, the float's quotient otherwise."""
+    inexact = isinstance(left, float) or isinstance(right, float)
+    quotient = float(left) / float(right) if inexact else Fraction(left) / Fraction(right)
+    return _number(quotient) if _fits(quotient) else Div(Number(left), Number(right))
 
 
-def _folded(compute: Callable[[], Scalar]) -> Expr | None:
-    """Return a number, or None where it would not be finite."""
+def _fits(value: Scalar) -> bool:
+    """Say whether a number is finite as a float."""
     try:
-        value = compute()
-        return _number(value) if math.isfinite(value) else None
+        return math.isfinite(float(value))
     except OverflowError:
-        return None
+        return False
 
 
 def _number(value: Scalar) -> Number:

@@ -74,7 +74,8 @@ class Penalty:
         return called(self.name, self.parameters)
 
     def __repr__(self) -> str:
-        return f"<Penalty {self}: {self.formula}>"
+        inside = ", ".join(f"{value:g}" if len(self.parameters) == 1 else f"{name}={value:g}" for name, value in self.parameters)
+        return f"{self.name.title()}({inside})"
 
 
 def L1(strength: float = 1e-4) -> Penalty:

@@ -206,8 +206,7 @@ class Cosine:
     def __post_init__(self) -> None:
         positive("Cosine", rate=self.rate)
         count("Cosine", least=0, warmup=self.warmup)
-        if self.final < 0:
-            raise ConfigurationError(f"The 'final' parameter of Cosine must be >= 0. Got {self.final!r}.")
+        not_negative("Cosine", final=self.final)
 
     def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
         rising = self.rate * (steps + 1) / (self.warmup + 1)
@@ -288,6 +287,7 @@ class ReduceOnPlateau:
 
     def __post_init__(self) -> None:
         positive("ReduceOnPlateau", rate=self.rate, factor=self.factor)
+        not_negative("ReduceOnPlateau", tolerance=self.tolerance, least=self.least)
         count("ReduceOnPlateau", least=0, patience=self.patience)
         if self.factor >= 1:
             raise ConfigurationError(f"The 'factor' parameter of ReduceOnPlateau must be < 1. Got {self.factor!r}.")

@@ -68,9 +68,11 @@ class Memory:
 
     def ready(self, optimizer: Optimizer, parameters: Array) -> None:
         """Keep the state if it belongs to an equal optimizer, else start a new one."""
-        if self.optimizer == optimizer and all(len(slot) == len(parameters) for slot in self.state.values()):
+        same = self.optimizer == optimizer and all(len(slot) == len(parameters) for slot in self.state.values())
+        self.optimizer = optimizer  # an equal one too: its schedule may have been given another present rate
+        if same:
             return
-        self.optimizer, self.steps = optimizer, 0
+        self.steps = 0
         self.state = {name: np.full_like(parameters, start) for name, start in optimizer.rule().slots.items()}
 
 
@@ -177,7 +179,12 @@ class Trainer:
             self.memory.steps += result.steps
             self.steps_done += result.steps
             if result.failure is not None:
-                raise self._divergence(result.failure, done + (at + result.failure.step) // per_epoch, rates)
+                whole = (at + result.steps) // per_epoch
+                after = time.perf_counter() - self.started
+                self._record(whole, offsets, order, losses, np.concatenate(norms), rates, before, after)
+                self.memory.epochs += whole
+                step, rate = at + result.failure.step, float(rates[at + result.failure.step])
+                raise divergence(result.failure, self.steps_done + 1, done + step // per_epoch + 1, rate, self.history)
             at += result.steps
             if at < len(steps):  # callbacks due at the end of an epoch see its record
                 self._serve_steps(losses[at - 1])
@@ -207,11 +214,12 @@ class Trainer:
         before: float,
         after: float,
     ) -> None:
-        """Turn the steps' losses into the epochs' figures."""
+        """Turn the losses of n whole epochs of steps into the epochs' figures."""
         per_epoch = self.steps_per_epoch
+        losses, offsets = losses[: n * per_epoch], offsets[: n * per_epoch + 1]
         if self.spec.reduction == "mean":
             weights = self.data.sample_weight
-            sizes = np.diff(offsets) if weights is None else np.add.reduceat(weights[order], offsets[:-1])
+            sizes = np.diff(offsets) if weights is None else np.add.reduceat(weights[order[: offsets[-1]]], offsets[:-1])
             sizes = sizes.reshape(n, per_epoch).astype(np.float64)
             means = (losses.reshape(n, per_epoch) * sizes).sum(axis=1) / sizes.sum(axis=1)
         else:
@@ -269,9 +277,6 @@ class Trainer:
         if self.options.early_stopping is not None and self.best is not None:
             self.history.best_epoch = self.options.early_stopping.best(self.watched)[0]
             self.parameters[:] = self.best
-
-    def _divergence(self, failure: Failure, epoch: int, rates: NDArray[np.float64]) -> DivergenceError:
-        return divergence(failure, self.steps_done + 1, epoch + 1, float(rates[0]), self.history)
 
 
 class _Stop(Exception):

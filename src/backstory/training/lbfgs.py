@@ -72,7 +72,7 @@ def run(trainer: Trainer, optimizer: LBFGS) -> History:
             "maxiter": options.epochs,
             "maxcor": optimizer.memory,
             "gtol": optimizer.tolerance,
-            "ftol": 64 * np.finfo(np.float64).eps,
+            "ftol": optimizer.least_reduction,
             "maxfun": optimizer.max_evaluations,
         },
     )

@@ -393,6 +393,8 @@ class LBFGS:
         Stops when the largest gradient component falls below it.
     max_evaluations : int >= 1
         Bound on evaluations of loss and gradient.
+    least_reduction : float >= 0
+        Stops when an iteration lowers the loss by less than this share of it.
 
     References
     ----------
@@ -402,10 +404,11 @@ class LBFGS:
     memory: int = 10
     tolerance: float = 1e-5
     max_evaluations: int = 15000
+    paper: ClassVar[str] = "Liu & Nocedal 1989; Zhu, Byrd, Lu & Nocedal 1997"
 
     def __post_init__(self) -> None:
         count("LBFGS", memory=self.memory, max_evaluations=self.max_evaluations)
-        not_negative("LBFGS", tolerance=self.tolerance)
+        not_negative("LBFGS", tolerance=self.tolerance, least_reduction=self.least_reduction)
 
 
 OPTIMIZERS: dict[str, type[Optimizer] | type[LBFGS]] = {

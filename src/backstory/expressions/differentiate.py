@@ -1,7 +1,8 @@
 """Symbolic derivatives: sum, product, quotient, power and chain rule over the table of elementary functions.
 
-At a kink the derivative is that of one side: sign(0) is 0, so abs'(0) is 0; `where` differentiates the branch it takes; `max` and
-`min` differentiate the argument they choose, and where both are equal the one that does not depend on the variable, else the second.
+At a kink the derivative is that of one side: sign(0) is 0, so abs'(0) is 0; `where` differentiates the branch it takes;
+`max` and `min` differentiate the argument they choose, and where both are equal the one that does not depend on the
+variable, else the second.
 """
 
 from __future__ import annotations

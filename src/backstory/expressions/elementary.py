@@ -1,9 +1,8 @@
 """The elementary functions, each written once: its arity, how to compute it, how it differentiates.
 
-Derivatives are formulas in x (the argument) or x and y (the first and the second); `max`, `min` and `where` choose between
-their arguments and so do their derivatives (see `differentiate`). `MATH` computes with floats and never raises: where the
-mathematics has no finite value it gives an infinity or NaN, as IEEE 754 says. NumPy's twin of that table belongs to the
-reference engine.
+Derivatives are formulas in x, the argument; `max`, `min` and `where` choose between their arguments, and so do their
+derivatives (see `differentiate`). `MATH` computes with floats and never raises: where the mathematics has no finite
+value it gives an infinity or NaN, as IEEE 754 says. NumPy's twin of that table belongs to the reference engine.
 """
 
 from __future__ import annotations

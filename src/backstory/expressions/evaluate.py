@@ -1,4 +1,4 @@
-"""The value of an expression: over floats, or over anything that has arithmetic and a table of functions, such as arrays."""
+"""The value of an expression: over floats, or over arrays and whatever else has arithmetic."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def evaluate(expr: Expr, values: Mapping[str, Any], functions: Functions = MATH)
     values : mapping of str to float or array
         The value of each name; `pi` and `e` have theirs unless given here.
     functions : mapping of str to callable
-        How to compute each function; with Python floats unless given. The condition of `where` is a bool or an array of them.
+        How to compute each function; with Python floats unless given. `where` gets a bool or an array of them.
 
     Returns
     -------
     float or array
-        Where floats overflow, divide by zero or leave a function's domain: an infinity or NaN, as IEEE 754 says; nothing is raised.
+        An infinity or NaN, as IEEE 754 says, where floats overflow, divide by zero or leave a function's domain.
 
     Raises
     ------

@@ -8,9 +8,9 @@ from fractions import Fraction
 from backstory.expressions.text import ATOM, POWER, PRODUCT, SUM, number_text
 from backstory.expressions.tree import Add, Call, Compare, Div, Expr, Mul, Name, Neg, Number, Pow, Scalar, Sub
 
-_GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+_GREEK = re.compile(
+    "alpha|beta|[gG]amma|[dD]elta|epsilon|zeta|eta|[tT]heta|iota|kappa|[lL]ambda|mu|nu|[xX]i|[pP]i|rho|[sS]igma|tau"
+    "|[uU]psilon|[pP]hi|chi|[pP]si|[oO]mega"
 )
 _RELATIONS = {">": ">", ">=": r"\ge", "<": "<", "<=": r"\le"}
 _OPERATORS = {
@@ -54,7 +54,7 @@ def name_latex(name: str) -> str:
 
 
 def _word(word: str) -> str:
-    if word in _GREEK:
+    if _GREEK.fullmatch(word):
         return "\\" + word
     return word if len(word) == 1 or word.isdigit() else rf"\mathrm{{{word.replace('_', chr(92) + '_')}}}"
 

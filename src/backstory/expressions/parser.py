@@ -9,8 +9,8 @@
     atom      = number | name | name "(" argument {"," argument} ")" | "(" sum ")"
     condition = sum (">" | ">=" | "<" | "<=") sum       the first argument of where
 
-A text is at most 2,000 characters long, its tree at most 200 deep, a number in an exponent at most 1,000: whoever sends a formula
-cannot make reading it slow.
+A text is at most 2,000 characters long, its tree at most 200 deep, a number in an exponent at most 1,000: whoever sends
+a formula cannot make reading it slow.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def parse(text: str, functions: Mapping[str, int] = ARITIES, allowed: Collection
     backstory.errors.ExpressionError: Unknown function 'sine'. Did you mean 'sin'?
       sine(z)
       ^
-    Known functions: exp, log, log1p, expm1, sqrt, sin, cos, tan, arctan, sinh, cosh, tanh, erf, abs, sign, max, min, where.
+    Known functions: exp, log, log1p, ...
     """
     if not isinstance(text, str):
         raise TypeError(f"A formula must be a str. Got {type(text).__name__} instead.")

@@ -1,7 +1,7 @@
 """Smaller expressions of the same value: constants folded, zeros and ones gone, like terms and factors together.
 
-Nothing is multiplied out and no quotients are merged, so a form chosen because it neither overflows nor cancels stays that form.
-Rational arithmetic is exact. As usual in algebra, 0*x is 0 and x/x is 1 whatever x.
+Nothing is multiplied out and no quotients are merged, so a form chosen because it neither overflows nor cancels stays
+that form. Rational arithmetic is exact. As usual in algebra, 0*x is 0 and x/x is 1 whatever x.
 """
 
 from __future__ import annotations

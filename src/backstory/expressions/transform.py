@@ -1,4 +1,4 @@
-"""Questions and changes that need no rules: which names occur, how large a tree is, and putting expressions for names."""
+"""Questions and changes that need no rules: which names occur, how large a tree is, one name or call for another."""
 
 from __future__ import annotations
 

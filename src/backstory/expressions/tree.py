@@ -1,6 +1,6 @@
 """The expression tree: frozen, hashable nodes that everything else in this package reads and makes.
 
-Nodes are equal when they say the same; the `span` that the parser notes (start and end in the source text) does not count.
+Nodes are equal when they say the same; the `span` that the parser notes (start and end in the text) does not count.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from backstory.errors import ConfigurationError, unknown
@@ -26,9 +27,9 @@ from backstory.expressions import (
 from backstory.expressions.differentiate import Rule
 from backstory.expressions.simplify import multiply
 from backstory.functions.domains import REALS, Domain, as_domain, domain_to_dict
-from backstory.functions.rows import Parameters, as_parameters, called, constants
+from backstory.functions.rows import Bounds, Parameters, as_parameters, called, constants, replaced
 
-MAX_NODES = 4_000
+MAX_NODES = 10_000
 """How large the formula of a user's own row may become once the rows it calls are written out."""
 
 
@@ -47,10 +48,12 @@ class Activation:
     derivative : str
         f'(z), written in a = f(z), in z, or in both; worked out from `formula` unless given.
     range : Interval, Simplex or str
-        Where its values lie, for example ``"(0, 1)"`` or ``"(-alpha, inf)"`` with a parameter; all numbers unless given.
-        Losses that need less are refused.
+        Where its values lie, for example ``"(0, 1)"``, or ``"(-alpha, inf)"`` with a parameter; all numbers unless
+        given. As an output it fits the losses that are defined there.
     parameters : mapping or pairs of str and float
         Numbers that the formula uses by name.
+    bounds : pairs of str and str
+        By name of a parameter, the interval its value must lie in.
     kinks : tuple of float
         The z at which it has no derivative; the one-sided value used there is stated in `note`.
     initializer : str
@@ -58,7 +61,8 @@ class Activation:
     paper : str
         Where it comes from.
     couples : bool
-        Whether each value depends on all units of the layer (softmax). Then `derivative` states the Jacobian, and engines compute it.
+        Whether each value depends on all units of the layer (softmax): `derivative` then states the Jacobian, which
+        engines compute.
     note : str
         A convention worth knowing.
     range_text : str
@@ -87,6 +91,7 @@ class Activation:
     derivative: str = ""
     range: Domain = REALS  # a str is read by __post_init__
     parameters: Parameters = ()
+    bounds: Bounds = ()
     kinks: tuple[float, ...] = ()
     initializer: str = "glorot_uniform"
     paper: str = ""
@@ -99,8 +104,8 @@ class Activation:
             raise ConfigurationError(
                 f"The name of an activation must be an identifier such as 'sine'. Got {self.name!r}."
             )
-        owner = f"activation {self.name!r}"
-        object.__setattr__(self, "parameters", as_parameters(owner, self.parameters, ("a", "z", "inf")))
+        owner = f"the activation {self.name!r}"
+        object.__setattr__(self, "parameters", as_parameters(owner, self.parameters, ("a", "z", "inf"), self.bounds))
         object.__setattr__(self, "range_text", self.range if isinstance(self.range, str) else self.range_text)
         object.__setattr__(self, "range", as_domain(self.range_text or self.range, dict(self.parameters)))
         object.__setattr__(self, "kinks", tuple(float(kink) for kink in self.kinks))
@@ -147,18 +152,14 @@ class Activation:
 
     def replace(self, **parameters: float) -> Activation:
         """Return the same row with other values of its parameters."""
-        known = dict(self.parameters)
-        for name in parameters:
-            if name not in known:
-                raise ConfigurationError(
-                    f"activation {self.name!r} has no parameter {name!r}. It has: {', '.join(known) or 'none'}."
-                )
-        return dataclasses.replace(self, parameters=tuple({**known, **parameters}.items()))
+        changed = replaced(f"The activation {self.name!r}", self.parameters, parameters)
+        return dataclasses.replace(self, parameters=changed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a model file keeps: name and parameters of a built-in row, the formulas too of a user's own."""
         kept: dict[str, Any] = {"name": self.name, "parameters": dict(self.parameters)}
         if not self.is_builtin:
+            kept |= {"bounds": dict(self.bounds)}
             kept |= {"formula": self.formula, "stable": self.stable, "derivative": self.derivative}
             kept |= {
                 "range": self.range_text or domain_to_dict(self.range),
@@ -185,6 +186,7 @@ class Activation:
             derivative=data.get("derivative", ""),
             range=data.get("range", "(-inf, inf)"),
             parameters=tuple(data.get("parameters", {}).items()),
+            bounds=tuple(data.get("bounds", {}).items()),
             kinks=tuple(data.get("kinks", ())),
             initializer=data.get("initializer", "glorot_uniform"),
         )
@@ -201,11 +203,12 @@ class Activation:
 
     def _read(self, formula: str, variables: tuple[str, ...]) -> Expr:
         known = (*variables, *(name for name, _ in self.parameters))
-        return parse(formula, {**ARITIES, **call_arities()}, known)
+        over_units = {"sum": 1} if self.couples else {}
+        return parse(formula, {**ARITIES, **call_arities(), **over_units}, known)
 
     def _written_out(self, expr: Expr) -> Expr:
         """Put numbers for parameters and elementary functions for the activations that are called; simplify."""
-        return simplify(substitute(written_out(f"activation {self.name!r}", expr), constants(self.parameters)))
+        return simplify(substitute(written_out(f"the activation {self.name!r}", expr), constants(self.parameters)))
 
     def _refuse_coupled(self) -> None:
         if self.couples:
@@ -226,7 +229,7 @@ def builtin(name: str) -> Activation:
 def register(rows: tuple[Activation, ...]) -> Mapping[str, Activation]:
     """Take rows into the library's own table, in which a formula may call those of one unit; return the table."""
     _BUILTIN.update({row.name: row for row in rows})
-    return _BUILTIN
+    return MappingProxyType(_BUILTIN)
 
 
 def _callable_rows() -> dict[str, Activation]:
@@ -235,6 +238,7 @@ def _callable_rows() -> dict[str, Activation]:
 
 
 def call_arities() -> dict[str, int]:
+    """Return the rows that a formula may call, each with its number of arguments."""
     return dict.fromkeys(_callable_rows(), 1)
 
 
@@ -257,17 +261,22 @@ def written_out(owner: str, expr: Expr) -> Expr:
     Raises
     ------
     ConfigurationError
-        Where the result has more than 4,000 nodes.
+        Where that makes it too large to be computed in a sensible time.
     """
+
+    def checked(expr: Expr) -> Expr:
+        if size(expr) > MAX_NODES:
+            raise ConfigurationError(
+                f"The formula of {owner} is too large once the functions it calls are written out: "
+                f"more than {MAX_NODES:,} operations. Nest fewer of them."
+            )
+        return expr
 
     def definition(row: Activation) -> Callable[[Expr], Expr]:
         def put(argument: Expr) -> Expr:
-            if size(argument) > MAX_NODES:
-                raise ConfigurationError(
-                    f"The formula of {owner} is too large once the functions it calls are written out."
-                )
-            return substitute(row.value, {"z": argument})
+            return substitute(row.value, {"z": checked(argument)})
 
         return put
 
-    return expand_calls(expr, {name: definition(row) for name, row in _callable_rows().items()})
+    definitions = {name: definition(row) for name, row in _callable_rows().items()}
+    return checked(expand_calls(expr, definitions))

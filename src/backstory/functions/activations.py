@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from backstory.functions.activation import Activation, builtin, register
 from backstory.functions.domains import NOT_NEGATIVE, POSITIVE, PROBABILITY, SIMPLEX, UNIT, Interval
-from backstory.functions.rows import bounded, look_up
+from backstory.functions.rows import look_up
 
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
@@ -43,6 +43,7 @@ _ROWS = (
         "where(z > 0, z, slope*z)",
         derivative="where(a > 0, 1, slope)",
         parameters=(("slope", 0.01),),
+        bounds=(("slope", "[0, inf)"),),
         kinks=(0.0,),
         initializer="he_normal",
         paper="Maas, Hannun & Ng 2013, ICML workshop",
@@ -54,6 +55,7 @@ _ROWS = (
         stable="where(z > 0, z, alpha*expm1(min(z, 0)))",
         derivative="where(a > 0, 1, a + alpha)",
         parameters=(("alpha", 1.0),),
+        bounds=(("alpha", "(0, inf)"),),
         kinks=(0.0,),
         range_text="(-alpha, inf)",
         initializer="he_normal",
@@ -66,6 +68,7 @@ _ROWS = (
         stable="where(z > 0, scale*z, scale*alpha*expm1(min(z, 0)))",
         derivative="where(a > 0, scale, a + scale*alpha)",
         parameters=(("alpha", _SELU_ALPHA), ("scale", _SELU_SCALE)),
+        bounds=(("alpha", "(0, inf)"), ("scale", "(0, inf)")),
         kinks=(0.0,),
         range_text="(-scale*alpha, inf)",
         initializer="lecun_normal",
@@ -129,7 +132,7 @@ _ROWS = (
         range=UNIT,
         kinks=(-3.0, 3.0),
         paper="Howard et al. 2019, ICCV, Searching for MobileNetV3, section 5.2",
-        note="The line through 1/2 with slope 1/6, as PyTorch has it; other libraries once used 1/5. The slope at z = ±3 is 0.",
+        note="The line has slope 1/6, as in PyTorch; other libraries once used 1/5. The slope at z = ±3 is 0.",
     ),
     Activation(
         "hard_tanh",
@@ -197,7 +200,7 @@ def LeakyReLU(slope: float = 0.01) -> Activation:
     >>> str(LeakyReLU(0.2))
     'leaky_relu(slope=0.2)'
     """
-    return builtin("leaky_relu").replace(slope=bounded("LeakyReLU", "slope", slope, 0.0))
+    return builtin("leaky_relu").replace(slope=slope)
 
 
 def ELU(alpha: float = 1.0) -> Activation:
@@ -207,4 +210,4 @@ def ELU(alpha: float = 1.0) -> Activation:
     ----------
     alpha : float > 0
     """
-    return builtin("elu").replace(alpha=bounded("ELU", "alpha", alpha, 0.0, open_ends=True))
+    return builtin("elu").replace(alpha=alpha)

@@ -1,14 +1,15 @@
-"""The table of initializers: which distribution, and how wide, by how many units come in and go out. Sampling happens elsewhere."""
+"""The table of initializers: which distribution, and how wide for how many inputs and outputs; not the sampling."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from backstory.errors import ConfigurationError
 from backstory.expressions import Expr, evaluate, parse
-from backstory.functions.rows import Parameters, bounded, called, finite_number, look_up
+from backstory.functions.rows import Parameters, called, look_up, number_within
 
 Distribution: TypeAlias = Literal["uniform", "normal", "orthogonal", "constant"]
 
@@ -21,8 +22,8 @@ class Initializer:
     ----------
     name : str
     distribution : "uniform", "normal", "orthogonal" or "constant"
-        What `formula` is the size of: the limit (values lie within ±limit), the standard deviation, the common length of the
-        orthogonal columns or rows, or the value itself.
+        What `formula` gives the size of: the limit (values lie within ±limit), the standard deviation, the common
+        length of the orthogonal columns or rows, or the value itself.
     formula : str
         In n_in and n_out, the layer's numbers of inputs and outputs, and the parameters.
     parameters : pairs of str and float
@@ -90,7 +91,7 @@ def Normal(std: float = 0.05) -> Initializer:
     ----------
     std : float > 0
     """
-    return Initializer("normal", "normal", "std", (("std", bounded("Normal", "std", std, 0.0, open_ends=True)),))
+    return Initializer("normal", "normal", "std", (("std", number_within("Normal", "std", std, "(0, inf)")),))
 
 
 def Uniform(limit: float = 0.05) -> Initializer:
@@ -101,13 +102,13 @@ def Uniform(limit: float = 0.05) -> Initializer:
     limit : float > 0
     """
     return Initializer(
-        "uniform", "uniform", "limit", (("limit", bounded("Uniform", "limit", limit, 0.0, open_ends=True)),)
+        "uniform", "uniform", "limit", (("limit", number_within("Uniform", "limit", limit, "(0, inf)")),)
     )
 
 
 def Constant(value: float = 0.0) -> Initializer:
     """Return the same value for every weight; with more than one unit in a hidden layer these stay alike forever."""
-    return Initializer("constant", "constant", "value", (("value", finite_number("Constant", "value", value)),))
+    return Initializer("constant", "constant", "value", (("value", number_within("Constant", "value", value)),))
 
 
 _GLOROT = "Glorot & Bengio 2010, AISTATS, equation 16"
@@ -128,7 +129,7 @@ _ROWS = (
     Initializer("zeros", "constant", "0"),
 )
 
-INITIALIZERS: Mapping[str, Initializer] = {row.name: row for row in _ROWS}
+INITIALIZERS: Mapping[str, Initializer] = MappingProxyType({row.name: row for row in _ROWS})
 """Name -> row of every initializer, with its usual parameters."""
 
 

@@ -1,4 +1,4 @@
-"""What a loss is: a row with a formula per output, from which value, slope, fused forms, text and file entry all follow."""
+"""What a loss is: a row with a formula per output, from which value, slope, fused forms and file entry follow."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from backstory.errors import ConfigurationError, unknown
-from backstory.expressions import ARITIES, ELEMENTARY_RULES, Expr, derivative, parse, simplify, substitute
+from backstory.expressions import ARITIES, ELEMENTARY_RULES, Expr, Name, derivative, parse, simplify, substitute
 from backstory.functions.activation import Activation, call_arities, call_rules, written_out
 from backstory.functions.domains import REALS, Domain, as_domain, domain_from_dict, domain_to_dict
-from backstory.functions.rows import Parameters, Y, as_parameters, called, constants
+from backstory.functions.rows import Bounds, Parameters, as_parameters, called, constants, replaced
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Fused:
 class FusedForm:
     """A fused loss ready to compute: parameters, n_out and the targets' transformation put in.
 
-    `value` is in z and y (and `logsumexp_z` where `rowwise`), `slope` in a and y (and `sum_y` where `rowwise`), where `y` and
+    `value` is in z and y (and `logsumexp_z` where `rowwise`), `slope` in a and y (and `sum_y` where `rowwise`); `y` and
     `sum_y` are the targets as given.
     """
 
@@ -68,6 +68,8 @@ class Loss:
         What targets may be; all numbers unless given.
     parameters : mapping or pairs of str and float
         Numbers that the formulas use by name.
+    bounds : pairs of str and str
+        By name of a parameter, the interval its value must lie in.
     target : str
         What stands for y in the formulas, in y, n_out and parameters; affine in y (label smoothing). "y" unless given.
     fused : mapping of str to Fused
@@ -100,6 +102,7 @@ class Loss:
     domain: Domain = REALS
     targets: Domain = REALS
     parameters: Parameters = ()
+    bounds: Bounds = ()
     target: str = "y"
     fused: Mapping[str, Fused] = field(default_factory=dict, hash=False)
     kinks: tuple[str, ...] = ()
@@ -112,9 +115,8 @@ class Loss:
             raise ConfigurationError(f"The name of a loss must be an identifier such as 'cauchy'. Got {self.name!r}.")
         object.__setattr__(self, "domain", as_domain(self.domain))
         object.__setattr__(self, "targets", as_domain(self.targets))
-        parameters = as_parameters(
-            f"loss {self.name!r}", self.parameters, ("a", "y", "z", "n_out", "logsumexp_z", "sum_y")
-        )
+        taken = ("a", "y", "z", "n_out", "logsumexp_z", "sum_y")
+        parameters = as_parameters(f"the loss {self.name!r}", self.parameters, taken, self.bounds)
         object.__setattr__(self, "parameters", parameters)
         object.__setattr__(self, "fused", MappingProxyType(dict(self.fused)))
         object.__setattr__(self, "kinks", tuple(self.kinks))
@@ -158,18 +160,14 @@ class Loss:
 
     def replace(self, **parameters: float) -> Loss:
         """Return the same row with other values of its parameters."""
-        known = dict(self.parameters)
-        for name in parameters:
-            if name not in known:
-                raise ConfigurationError(
-                    f"loss {self.name!r} has no parameter {name!r}. It has: {', '.join(known) or 'none'}."
-                )
-        return dataclasses.replace(self, parameters=tuple({**known, **parameters}.items()))
+        changed = replaced(f"The loss {self.name!r}", self.parameters, parameters)
+        return dataclasses.replace(self, parameters=changed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a model file keeps: name and parameters of a built-in row, the formulas too of a user's own."""
         kept: dict[str, Any] = {"name": self.name, "parameters": dict(self.parameters)}
         if not self.is_builtin:
+            kept |= {"bounds": dict(self.bounds)}
             kept |= {
                 "formula": self.formula,
                 "stable": self.stable,
@@ -199,6 +197,7 @@ class Loss:
             domain=domain_from_dict(data.get("domain", "(-inf, inf)")),
             targets=domain_from_dict(data.get("targets", "(-inf, inf)")),
             parameters=tuple(data.get("parameters", {}).items()),
+            bounds=tuple(data.get("bounds", {}).items()),
             target=data.get("target", "y"),
             kinks=tuple(data.get("kinks", ())),
             classification=bool(data.get("classification", False)),
@@ -225,7 +224,9 @@ class Loss:
     def _written_out(self, expr: Expr, n_out: int) -> Expr:
         """Put the transformed target for y, numbers for parameters, elementary functions for calls; simplify."""
         expr = substitute(expr, {"y": self._read(self.target, ("y", "n_out"))})
-        return simplify(substitute(written_out(f"loss {self.name!r}", expr), constants(self.parameters, n_out=n_out)))
+        return simplify(
+            substitute(written_out(f"the loss {self.name!r}", expr), constants(self.parameters, n_out=n_out))
+        )
 
 
 @lru_cache(maxsize=256)
@@ -253,7 +254,7 @@ def _fused(loss: Loss, output: str, n_out: int) -> FusedForm:
 def _sum_of_targets(loss: Loss) -> Expr:
     """Return the sum of the transformed targets of a row in terms of the sum as given: the transformation is affine."""
     target = loss._read(loss.target, ("y", "n_out"))
-    if target == Y:
+    if target == Name("y"):
         return loss._read("sum_y", ("sum_y",))
     at_zero = substitute(target, {"y": loss._read("0", ())})
     at_sum = substitute(target, {"y": loss._read("sum_y", ("sum_y",))})
@@ -274,4 +275,4 @@ def builtin(name: str) -> Loss:
 def register(rows: tuple[Loss, ...]) -> Mapping[str, Loss]:
     """Take rows into the library's own table; return the table."""
     _BUILTIN.update({row.name: row for row in rows})
-    return _BUILTIN
+    return MappingProxyType(_BUILTIN)

@@ -1,7 +1,7 @@
 """The table of losses: one row each, their public constructors, and which output each fits.
 
-An output that rounding has driven to 0 or 1 is moved inside by 1e-38 and 1e-16 before its logarithm is taken: the loss stays finite,
-and so does its slope in float32. The fused forms need no such help, being computed from z.
+An output that rounding has driven to 0 or 1 is moved inside by 1e-38 and 1e-16 before its logarithm is taken: the loss
+stays finite, and so does its slope in float32. The fused forms need no such help, being computed from z.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from backstory.errors import ConfigurationError
 from backstory.functions.activation import Activation
 from backstory.functions.activations import ACTIVATIONS
-from backstory.functions.domains import NOT_NEGATIVE, POSITIVE, PROBABILITY, SIMPLEX, UNIT, Values
+from backstory.functions.domains import NOT_NEGATIVE, POSITIVE, PROBABILITY, REALS, SIMPLEX, UNIT, Domain, Values
 from backstory.functions.loss import Fused, Loss, builtin, register
-from backstory.functions.rows import bounded, look_up
+from backstory.functions.rows import look_up
 
 _ROWS = (
     Loss("half_squared_error", "1/2*(a - y)^2", derivative="a - y", note="Half the sum over the outputs."),
@@ -38,13 +38,15 @@ _ROWS = (
         "where(abs(a - y) <= delta, (a - y)^2/2, delta*(abs(a - y) - delta/2))",
         derivative="max(-delta, min(delta, a - y))",
         parameters=(("delta", 1.0),),
+        bounds=(("delta", "(0, inf)"),),
         paper="Huber 1964, Annals of Mathematical Statistics 35, 73",
         note="The sum over the outputs.",
     ),
     Loss(
         "log_cosh",
         "log(cosh(a - y))",
-        stable="where(abs(a - y) < 1, log1p(2*sinh(min(abs(a - y), 1)/2)^2), abs(a - y) + log1p(exp(-2*abs(a - y))) - log(2))",
+        stable="where(abs(a - y) < 1, log1p(2*sinh(min(abs(a - y), 1)/2)^2), "
+        "abs(a - y) + log1p(exp(-2*abs(a - y))) - log(2))",
         derivative="tanh(a - y)",
         note="The sum over the outputs.",
     ),
@@ -53,6 +55,7 @@ _ROWS = (
         "max(q*(y - a), (q - 1)*(y - a))",
         derivative="where(a > y, 1 - q, where(a < y, -q, 0))",
         parameters=(("q", 0.5),),
+        bounds=(("q", "(0, 1)"),),
         kinks=("y",),
         paper="Koenker & Bassett 1978, Econometrica 46, 33",
         note="The sum over the outputs. The slope at a = y is 0.",
@@ -73,7 +76,7 @@ _ROWS = (
             "sigmoid": Fused("sigmoid(z) + y*softplus(-z)", "(a - y)*(1 - a)"),
         },
         paper="Nelder & Wedderburn 1972, JRSS A 135, 370",
-        note="The negative log-likelihood of counts without log(y!), which does not depend on the network; the sum over the outputs.",
+        note="Counts: the negative log-likelihood without log(y!), so below 0 at times; the sum over the outputs.",
     ),
     Loss(
         "binary_cross_entropy",
@@ -83,6 +86,7 @@ _ROWS = (
         domain=PROBABILITY,
         targets=UNIT,
         parameters=(("label_smoothing", 0.0),),
+        bounds=(("label_smoothing", "[0, 1)"),),
         target="y*(1 - label_smoothing) + label_smoothing/2",
         fused={"sigmoid": Fused("max(z, 0) - y*z + log1p(exp(-abs(z)))", "a - y")},
         paper="Good 1952, JRSS B 14, 107; label smoothing: Szegedy et al. 2016, CVPR, section 7",
@@ -97,6 +101,7 @@ _ROWS = (
         domain=SIMPLEX,
         targets=SIMPLEX,
         parameters=(("label_smoothing", 0.0),),
+        bounds=(("label_smoothing", "[0, 1)"),),
         target="y*(1 - label_smoothing) + label_smoothing/n_out",
         fused={"softmax": Fused("y*(logsumexp_z - z)", "sum_y*a - y", rowwise=True)},
         paper="Bridle 1990, NATO ASI F68, 227; label smoothing: Szegedy et al. 2016, CVPR, section 7",
@@ -157,15 +162,30 @@ def check_pair(row: Loss, output: Activation) -> None:
     >>> check_pair(loss("binary_cross_entropy"), ACTIVATIONS["tanh"])
     Traceback (most recent call last):
     ...
-    backstory.errors.ConfigurationError: The loss 'binary_cross_entropy' is defined for outputs in (0, 1), but the output \
-activation 'tanh' gives values in (-1, 1). Outputs that fit: sigmoid, softmax.
+    backstory.errors.ConfigurationError: The loss 'binary_cross_entropy' is defined for outputs in (0, 1),
+    but the output activation 'tanh' gives values in (-1, 1). Outputs that fit: sigmoid, softmax.
     """
     if row.domain.holds(output.range):
         return
-    raise ConfigurationError(
-        f"The loss {row.name!r} is defined for outputs in {row.domain}, but the output activation {output.name!r} "
-        f"gives values in {output.range}. Outputs that fit: {', '.join(fitting_outputs(row)) or 'none of the built-in ones'}."
+    fitting = ", ".join(fitting_outputs(row)) or "none of the built-in ones"
+    advice = (
+        "" if output.is_builtin else f" If its values do lie there, say so with Activation(..., range={_text(row)})."
     )
+    raise ConfigurationError(
+        f"The loss {row.name!r} is defined for outputs {_where(row.domain)}, but the output activation {output.name!r} "
+        f"gives values {_where(output.range)}. Outputs that fit: {fitting}.{advice}"
+    )
+
+
+def _text(row: Loss) -> str:
+    return "SIMPLEX" if row.domain is SIMPLEX else repr(str(row.domain))
+
+
+def _where(domain: Domain) -> str:
+    """Complete the sentence "outputs …"."""
+    if domain is SIMPLEX:
+        return "that sum to 1 in each row"
+    return "of any size" if domain == REALS else f"in {domain}"
 
 
 def CrossEntropy(label_smoothing: float = 0.0) -> Loss:
@@ -176,7 +196,7 @@ def CrossEntropy(label_smoothing: float = 0.0) -> Loss:
     label_smoothing : float
         0 <= s < 1.
     """
-    return builtin("cross_entropy").replace(label_smoothing=_smoothing("CrossEntropy", label_smoothing))
+    return builtin("cross_entropy").replace(label_smoothing=label_smoothing)
 
 
 def BinaryCrossEntropy(label_smoothing: float = 0.0) -> Loss:
@@ -187,16 +207,7 @@ def BinaryCrossEntropy(label_smoothing: float = 0.0) -> Loss:
     label_smoothing : float
         0 <= s < 1.
     """
-    return builtin("binary_cross_entropy").replace(label_smoothing=_smoothing("BinaryCrossEntropy", label_smoothing))
-
-
-def _smoothing(owner: str, value: float) -> float:
-    number = bounded(owner, "label_smoothing", value, 0.0, 1.0)
-    if number == 1.0:
-        raise ConfigurationError(
-            f"The 'label_smoothing' parameter of {owner} must be a number with 0 <= label_smoothing < 1. Got 1.0 instead."
-        )
-    return number
+    return builtin("binary_cross_entropy").replace(label_smoothing=label_smoothing)
 
 
 def Huber(delta: float = 1.0) -> Loss:
@@ -206,7 +217,7 @@ def Huber(delta: float = 1.0) -> Loss:
     ----------
     delta : float > 0
     """
-    return builtin("huber").replace(delta=bounded("Huber", "delta", delta, 0.0, open_ends=True))
+    return builtin("huber").replace(delta=delta)
 
 
 def Quantile(q: float = 0.5) -> Loss:
@@ -217,4 +228,4 @@ def Quantile(q: float = 0.5) -> Loss:
     q : float
         0 < q < 1; 0.9 is the value that nine of ten targets stay below.
     """
-    return builtin("quantile").replace(q=bounded("Quantile", "q", q, 0.0, 1.0, open_ends=True))
+    return builtin("quantile").replace(q=q)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from backstory.expressions import Expr, derivative, parse, simplify, substitute
-from backstory.functions.rows import Parameters, bounded, called, constants, look_up
+from backstory.functions.rows import Parameters, called, constants, look_up, number_within
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,7 +75,9 @@ class Penalty:
         return called(self.name, self.parameters)
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{value:g}" if len(self.parameters) == 1 else f"{name}={value:g}" for name, value in self.parameters)
+        inside = ", ".join(
+            f"{value:g}" if len(self.parameters) == 1 else f"{name}={value:g}" for name, value in self.parameters
+        )
         return f"{self.name.title()}({inside})"
 
 
@@ -91,7 +94,7 @@ def L1(strength: float = 1e-4) -> Penalty:
     >>> to_text(L1(0.5).slope)
     '0.5*sign(w)'
     """
-    strength = bounded("L1", "strength", strength, 0.0)
+    strength = number_within("L1", "strength", strength, "[0, inf)")
     paper = "Tibshirani 1996, JRSS B 58, 267"
     return Penalty("l1", "strength*abs(w)", (("strength", strength),), strength, 0.0, paper)
 
@@ -109,7 +112,7 @@ def L2(strength: float = 1e-4) -> Penalty:
     >>> to_text(L2(0.5).slope)
     '0.5*w'
     """
-    strength = bounded("L2", "strength", strength, 0.0)
+    strength = number_within("L2", "strength", strength, "[0, inf)")
     paper = "Hoerl & Kennard 1970, Technometrics 12, 55; Krogh & Hertz 1991, NeurIPS 4"
     return Penalty("l2", "strength/2*w^2", (("strength", strength),), 0.0, strength, paper)
 
@@ -121,12 +124,12 @@ def Elastic(l1: float = 1e-4, l2: float = 1e-4) -> Penalty:
     ----------
     l1, l2 : float >= 0
     """
-    l1, l2 = bounded("Elastic", "l1", l1, 0.0), bounded("Elastic", "l2", l2, 0.0)
+    l1, l2 = number_within("Elastic", "l1", l1, "[0, inf)"), number_within("Elastic", "l2", l2, "[0, inf)")
     paper = "Zou & Hastie 2005, JRSS B 67, 301"
     return Penalty("elastic", "l1*abs(w) + l2/2*w^2", (("l1", l1), ("l2", l2)), l1, l2, paper)
 
 
-PENALTIES: Mapping[str, Penalty] = {row.name: row for row in (L1(), L2(), Elastic())}
+PENALTIES: Mapping[str, Penalty] = MappingProxyType({row.name: row for row in (L1(), L2(), Elastic())})
 """Name -> row of every penalty, with its usual strength, 1e-4."""
 
 

@@ -7,69 +7,71 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
 from backstory.errors import ConfigurationError, unknown
-from backstory.expressions import CONSTANTS, ELEMENTARY, Expr, Name, Number
+from backstory.expressions import CONSTANTS, ELEMENTARY, Expr, Number, number_text
+from backstory.functions.domains import Interval
 
 Parameters: TypeAlias = tuple[tuple[str, float], ...]
+Bounds: TypeAlias = tuple[tuple[str, str], ...]
 Row = TypeVar("Row")
 
 
-def as_parameters(owner: str, given: Parameters | Mapping[str, float], reserved: Iterable[str]) -> Parameters:
+def as_parameters(
+    owner: str, given: Parameters | Mapping[str, float], reserved: Iterable[str], bounds: Bounds = ()
+) -> Parameters:
     """Return parameters as pairs of a name and a finite float, in the order given.
 
     Raises
     ------
     ConfigurationError
-        For a name that a formula could not use, one that is taken, or a value that is not a finite number.
+        For a name that a formula could not use, one that is taken, or a value not finite and within bounds.
     """
     pairs = tuple(given.items()) if isinstance(given, Mapping) else tuple(given)
     taken = {*reserved, *CONSTANTS, *ELEMENTARY}
-    for name, value in pairs:
+    for name, _ in pairs:
         if not isinstance(name, str) or not name.isidentifier() or name in taken:
-            raise ConfigurationError(f"A parameter of {owner} must be a name that is still free. Got {name!r}.")
-        finite_number(owner, name, value)
-    return tuple((name, float(value)) for name, value in pairs)
+            raise ConfigurationError(f"A parameter of {owner} must have a name that is still free. Got {name!r}.")
+    within = dict(bounds)
+    return tuple((name, number_within(owner, name, value, within.get(name, "(-inf, inf)"))) for name, value in pairs)
 
 
-def finite_number(owner: str, name: str, value: object) -> float:
+def replaced(owner: str, parameters: Parameters, changes: Mapping[str, float]) -> Parameters:
+    """Return parameters with other values.
+
+    Raises
+    ------
+    ConfigurationError
+        For a name that is not among them.
+    """
+    known = dict(parameters)
+    for name in changes:
+        if name not in known:
+            raise ConfigurationError(f"{owner} has no parameter {name!r}. It has: {', '.join(known) or 'none'}.")
+    return tuple({**known, **changes}.items())
+
+
+def number_within(owner: str, name: str, value: object, interval: str = "(-inf, inf)") -> float:
     """Return a parameter as a float.
 
     Raises
     ------
     ConfigurationError
-        Where it is not a finite number.
+        Where it is not a finite number in the interval.
+
+    Examples
+    --------
+    >>> number_within("Huber", "delta", -1, "(0, inf)")
+    Traceback (most recent call last):
+    ...
+    backstory.errors.ConfigurationError: The 'delta' parameter of Huber must be a number in (0, inf). Got -1 instead.
     """
     try:
         number = math.nan if isinstance(value, str | bool) else float(value)  # type: ignore[arg-type]  # the except answers
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not math.isfinite(number):
-        raise ConfigurationError(f"The '{name}' parameter of {owner} must be a finite number. Got {value!r} instead.")
-    return number
-
-
-def bounded(
-    owner: str, name: str, value: object, low: float, high: float = math.inf, *, open_ends: bool = False
-) -> float:
-    """Return a parameter as a float within bounds.
-
-    Raises
-    ------
-    ConfigurationError
-        Where it is not a finite number from `low` to `high` (strictly between them where `open_ends`).
-    """
-    number = finite_number(owner, name, value)
-    inside = low < number < high if open_ends else low <= number <= high
-    if not inside:
-        less = "<" if open_ends else "<="
-        must = (
-            f"{name} {'>' if open_ends else '>='} {low:g}"
-            if high == math.inf
-            else f"{low:g} {less} {name} {less} {high:g}"
-        )
-        raise ConfigurationError(
-            f"The '{name}' parameter of {owner} must be a number with {must}. Got {value!r} instead."
-        )
-    return number
+    if math.isfinite(number) and (interval == "(-inf, inf)" or number in Interval.read(interval)):
+        return number
+    what = "a finite number" if interval == "(-inf, inf)" else f"a number in {interval}"
+    raise ConfigurationError(f"The '{name}' parameter of {owner} must be {what}. Got {value!r} instead.")
 
 
 def constants(parameters: Parameters, **more: float) -> dict[str, Expr]:
@@ -103,8 +105,5 @@ def look_up(kind: str, value: Row | str, table: Mapping[str, Row], row_type: typ
 
 def called(name: str, parameters: Parameters) -> str:
     """Return a row's short text: its name, and its parameters where it has any."""
-    inside = ", ".join(f"{key}={value:.17g}" for key, value in parameters)
+    inside = ", ".join(f"{key}={number_text(int(value) if value.is_integer() else value)}" for key, value in parameters)
     return f"{name}({inside})" if inside else name
-
-
-A, Y, Z = Name("a"), Name("y"), Name("z")

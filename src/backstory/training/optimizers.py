@@ -404,6 +404,7 @@ class LBFGS:
     memory: int = 10
     tolerance: float = 1e-5
     max_evaluations: int = 15000
+    least_reduction: float = 64 * 2.0**-52
     paper: ClassVar[str] = "Liu & Nocedal 1989; Zhu, Byrd, Lu & Nocedal 1997"
 
     def __post_init__(self) -> None:

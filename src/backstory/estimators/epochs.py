@@ -1,0 +1,129 @@
+"""What scikit-learn does at the end of each epoch: attributes, verbose lines, the learning rate, and when to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.training.callbacks import Event
+from backstory.training.schedules import Plan
+from backstory.training.trainer import Data
+
+Array = NDArray[Any]
+
+
+@dataclass
+class EpochRate:
+    """A learning rate that only changes between epochs; two are equal when they began alike.
+
+    Parameters
+    ----------
+    kind : {"constant", "invscaling", "adaptive"}
+    first : float > 0
+    power : float >= 0
+        invscaling: after t rows, ``first / (t + 1)**power``.
+    """
+
+    kind: str
+    first: float
+    power: float
+    rate: float = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.rate = self.first
+
+    def rates(self, steps: NDArray[np.int64], plan: Plan) -> NDArray[np.float64]:
+        """The present rate, for every step of the epoch."""
+        return np.full(len(steps), self.rate)
+
+    def after(self, rows: int) -> None:
+        """Take note that so many rows have been visited in all."""
+        if self.kind == "invscaling":
+            self.rate = self.first / (rows + 1) ** self.power
+
+    def fall(self) -> bool:
+        """adaptive: divide the rate by 5; False where it can fall no further, or is of another kind."""
+        if self.kind != "adaptive" or self.rate <= 1e-6:
+            return False
+        self.rate /= 5.0
+        return True
+
+
+class EpochEnd:
+    """The callback of one `fit`: keeps the estimator's attributes, and returns True when training has converged.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Its `loss_`, `loss_curve_`, `n_iter_`, `t_` and scores are kept.
+    rate : EpochRate
+    rows : int
+        Rows of an epoch.
+    constant : float
+        What scikit-learn's loss has and the network's, being constant, does without.
+    held_out : Data, optional
+        Rows whose score is watched; without, the training loss is.
+    """
+
+    def __init__(self, estimator: Any, rate: EpochRate, rows: int, constant: float, held_out: Data | None) -> None:
+        self.estimator, self.rate, self.rows = estimator, rate, rows
+        self.constant, self.held_out = constant, held_out
+
+    def __call__(self, event: Event) -> bool:
+        """Keep the books of one epoch; whether training ends."""
+        e = self.estimator
+        e.n_iter_ += 1
+        e.t_ += self.rows
+        e.loss_ = event.history.epochs[-1].loss + self.constant
+        e.loss_curve_.append(e.loss_)
+        self._say(f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")
+        improved = self._loss_improved() if self.held_out is None else self._score_improved(event, self.held_out)
+        e._no_improvement_count = 0 if improved else e._no_improvement_count + 1
+        before = self.rate.rate
+        self.rate.after(e.t_)
+        stop = e._no_improvement_count > e.n_iter_no_change and self._stops()
+        _keep_velocity(event.network, before / self.rate.rate)
+        return stop
+
+    def _loss_improved(self) -> bool:
+        e = self.estimator
+        improved = e.loss_ <= e.best_loss_ - e.tol
+        e.best_loss_ = min(e.best_loss_, e.loss_)
+        return bool(improved)
+
+    def _score_improved(self, event: Event, held_out: Data) -> bool:
+        e, network = self.estimator, event.network
+        outputs = network.predict(held_out.X, threads=e.threads)
+        score = e._outputs_score(held_out.y, outputs, held_out.sample_weight)
+        e.validation_scores_.append(score)
+        self._say(f"Validation score: {score:f}")
+        improved = score >= e.best_validation_score_ + e.tol
+        if score > e.best_validation_score_:
+            e.best_validation_score_, e._best_parameters = score, network.parameters.copy()
+        return bool(improved)
+
+    def _stops(self) -> bool:
+        """Whether training ends now that nothing has improved for long; with an adaptive rate, that falls first."""
+        e = self.estimator
+        watched = "Training loss" if self.held_out is None else "Validation score"
+        text = f"{watched} did not improve more than tol={e.tol:f} for {e.n_iter_no_change} consecutive epochs."
+        if self.rate.fall():
+            e._no_improvement_count = 0
+            self._say(f"{text} Setting learning rate to {self.rate.rate:f}")
+            return False
+        self._say(f"{text} {'Learning rate too small. ' if self.rate.kind == 'adaptive' else ''}Stopping.")
+        return True
+
+    def _say(self, line: str) -> None:
+        if self.estimator.verbose:
+            print(line)
+
+
+def _keep_velocity(network: Any, factor: float) -> None:
+    """Let a change of the rate leave the momentum alone: scikit-learn's velocity is rate times the network's m."""
+    momentum = network._memory.state.get("m")
+    if factor != 1.0 and momentum is not None:
+        momentum *= factor

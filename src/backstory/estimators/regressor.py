@@ -1,0 +1,145 @@
+"""`MLPRegressor`: numbers in, numbers out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import xlogy
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+
+from backstory.estimators.base import BaseMLP, is_stochastic
+from backstory.functions import Loss
+from backstory.training.trainer import Data
+
+Array = NDArray[Any]
+
+HALF_MEAN = Loss("half_mean_squared_error", "1/2*(a - y)^2/n_out", derivative="(a - y)/n_out")
+"""Scikit-learn's loss for several outputs: half the mean over them."""
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-learn is untyped
+    """A multi-layer perceptron for numbers: half the squared error, or Poisson, minimized by SGD, Adam or L-BFGS.
+
+    Every parameter of scikit-learn 1.9's class is here with its name, meaning and default; those after `max_fun` are
+    additions. With several outputs the squared error is half its *mean* over the outputs, as scikit-learn reports it,
+    and the gradient is that loss's own. Scikit-learn steps along n_outputs times that gradient: with SGD, its
+    `learning_rate_init` and `alpha` become n_outputs times and a n_outputs-th of theirs here (``n_outputs * rate`` and
+    ``alpha / n_outputs``); Adam hardly notices the factor.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "poisson"}
+        "poisson" is for counts, y >= 0: its output is exp(z), and half its deviance, summed over the outputs, the loss.
+    hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate, learning_rate_init, power_t, max_iter
+        As for `MLPClassifier`.
+    shuffle, random_state, tol, verbose, warm_start, momentum, nesterovs_momentum, early_stopping, validation_fraction
+        Likewise; with early stopping the score is R2, the coefficient of determination.
+    beta_1, beta_2, epsilon, n_iter_no_change, max_fun, dropout, penalty, threads
+        Likewise.
+
+    Attributes
+    ----------
+    network_ : Network
+        The fitted network, with everything that a `Network` can do.
+    coefs_, intercepts_, loss_, loss_curve_, best_loss_, n_iter_, t_, n_layers_, n_outputs_, out_activation_
+        As for `MLPClassifier`.
+    validation_scores_, best_validation_score_
+        R2 on the held-out rows after each epoch, and its highest, with early stopping; else None.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where X has names.
+
+    Examples
+    --------
+    >>> X = np.linspace(-1, 1, 50)[:, None]
+    >>> regressor = MLPRegressor(hidden_layer_sizes=8, activation="tanh", solver="lbfgs", alpha=0, random_state=0)
+    >>> regressor.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.99
+    True
+    """
+
+    _y_rules = {"multi_output": True, "y_numeric": True}  # noqa: RUF012 - scikit-learn's words to itself
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 1e-4,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: Any = 0.0,
+        penalty: Any = None,
+        threads: int | None = None,
+    ) -> None:
+        self._keep(locals())
+
+    def _data(self, X: Array, y: Array, sample_weight: Any, goes_on: bool, incremental: bool) -> Data:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return Data(X, y.reshape(len(y), -1), self._weights(sample_weight, X))
+
+    @available_if(is_stochastic)  # type: ignore[untyped-decorator]  # scikit-learn is untyped
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+        """Train for one epoch on the given rows, going on from where training stopped.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix (n, n_features)
+        y : array_like (n,) or (n, n_outputs)
+        sample_weight : array_like (n,), optional
+
+        Returns
+        -------
+        self
+        """
+        self._fit(X, y, sample_weight, incremental=True)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The outputs, (n,) or (n, n_outputs)."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    def _head(self, y: Array) -> tuple[int, str, str | Loss]:
+        n_out = y.shape[1]
+        if self.loss == "poisson":
+            return n_out, "exp", "poisson"
+        return n_out, "identity", "half_squared_error" if n_out == 1 else HALF_MEAN
+
+    def _loss_constant(self, data: Data) -> float:
+        if self.loss != "poisson":
+            return 0.0
+        y = data.y.astype(np.float64)
+        return float(np.average(xlogy(y, y) - y, weights=data.sample_weight, axis=0).sum())
+
+    def _outputs_score(self, y: Array, outputs: Array, sample_weight: Array | None) -> float:
+        return float(r2_score(y, outputs, sample_weight=sample_weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

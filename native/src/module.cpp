@@ -1,5 +1,6 @@
 // The extension module of one instruction set: its name comes from the build, its contents from the bind_*.cpp files.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
 
 #include <string>
 

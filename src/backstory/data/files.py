@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -167,10 +168,10 @@ def _read_npz(path: Path, name: str, target: str | None) -> pyarrow.Table:
     import pyarrow as pa
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             stored = {key: file[key] for key in file.files}
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{name} must be a whole .npz file of plain arrays. {error}.") from None
+        raise DataError(f"{name} must be a whole .npz file of plain arrays. {error}; take a copy of it.") from None
     target = "y" if target is None else target
     matrix = inputs_key(stored, target)
     if matrix is None:
@@ -233,7 +234,7 @@ def _check_npz_columns(
 
 
 def write(path: Path, columns: dict[str, Any]) -> None:
-    """Write columns in the format that the path's suffix names.
+    """Write columns in the format that the path's suffix names; an older file is replaced at once or left as it was.
 
     Raises
     ------
@@ -242,6 +243,15 @@ def write(path: Path, columns: dict[str, Any]) -> None:
     OSError
         The place cannot be written.
     """
+    part = path.with_name(f".{os.getpid()}.{path.name}")  # the same suffixes, which name the format
+    try:
+        _write(part, columns)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write(path: Path, columns: dict[str, Any]) -> None:
     import pyarrow as pa
 
     kind, suffix = format_of(path)
@@ -262,10 +272,10 @@ def write(path: Path, columns: dict[str, Any]) -> None:
 
 
 def to_text(columns: dict[str, Any], delimiter: str = ",") -> bytes:
-    """Columns as delimited text with a header, quoted only where needed.
+    r"""Columns as delimited text with a header, quoted only where needed.
 
     >>> to_text({"a": np.array([1, 2]), "b": np.array(["x", "y, z"])})
-    b'a,b\\n1,x\\n2,"y, z"\\n'
+    b'a,b\n1,x\n2,"y, z"\n'
     """
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")

@@ -9,7 +9,7 @@ import csv
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,6 +139,12 @@ class Frame:
                 "fill them in, or remove those rows."
             )
 
+    def renamed(self, old: str, new: str) -> Frame:
+        """The same table with one column under another name."""
+        self.column(old, "the target")
+        names = [new if name == old else name for name in self.data.column_names]
+        return replace(self, data=self.data.rename_columns(names))
+
     def place(self, row: int) -> str:
         """A row for a message, with its line where it was read from text: ``row 3 (line 5)``."""
         line = None if self.text is None else line_of(self.text, self.delimiter, row)
@@ -223,7 +229,9 @@ def line_of(path: Path, delimiter: str, row: int) -> int | None:
     import pyarrow as pa
 
     with pa.input_stream(str(path), compression="detect") as stream:
-        reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""), delimiter=delimiter)
+        reader = csv.reader(
+            io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""), delimiter=delimiter
+        )
         at, before = -2, 0
         try:
             for record in reader:

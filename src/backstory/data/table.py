@@ -124,8 +124,8 @@ class Table:
         absent = [name for name in self.features if name not in frame.columns]
         if len(absent) > 1:
             raise DataError(
-                f"{frame.name} must have every column the network was trained on. It lacks {listed(map(repr, absent))}; "
-                f"its columns: {listed(frame.columns)}."
+                f"{frame.name} must have every column the network was trained on. "
+                f"It lacks {listed(map(repr, absent))}; its columns: {listed(frame.columns)}."
             )
         if absent:
             frame.column(absent[0], "which the network was trained on")
@@ -140,7 +140,7 @@ class Table:
         """
         frame = as_frame(data)
         if self.classes is None:
-            return (frame.numbers(self.target, "the target") - self.target_mean) / self.target_scale
+            return np.asarray((frame.numbers(self.target, "the target") - self.target_mean) / self.target_scale)
         column = frame.column(self.target, "the target")
         frame.require_no_missing(self.target, column)
         text = any(isinstance(label, str) for label in self.classes)

@@ -1,0 +1,125 @@
+"""The commands and their options; what each does lives in the module of its name, loaded when it is run."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import backstory
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Train a neural network by backpropagation, fast.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Model = Annotated[Path, typer.Argument(metavar="M", help="A model file that 'backstory train' wrote.")]
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet, Arrow or .npz.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="At most so many; default: as many as the machine allows.")]
+
+
+class Format(StrEnum):
+    """How a result is printed."""
+
+    text = "text"
+    json = "json"
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show an error's traceback; works after a command too.")
+    ] = False,
+) -> None:
+    if version:
+        print(f"backstory {backstory.__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+    else:
+        return
+    raise typer.Exit
+
+
+@app.command()
+def demo() -> None:
+    """Train on handwritten digits and check one gradient.
+
+    The images are those scikit-learn ships; it takes a few seconds.
+    """
+    from backstory.cli.demo import run
+
+    run()
+
+
+@app.command()
+def train(
+    data: Data,
+    target: Annotated[
+        str | None, typer.Option(metavar="COL", help="The column to predict; in .npz an array (default: y).")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the model is written.")] = Path("model.safetensors"),
+    hidden: Annotated[str | None, typer.Option(metavar="N,N", help="Units of the hidden layers (64,64).")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="At most so many passes over the rows.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Rows per step.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of first weights, order of rows, and rows held out.")] = 0,
+    threads: Threads = None,
+) -> None:
+    """Train a network to predict one column of a table.
+
+    The other columns must be numbers. The target is classes when it holds text or true/false, or whole numbers with few
+    different values (at most 20, and at most a tenth as many as rows). Some rows are held out to tell when to stop; the
+    best weights are kept.
+    """
+    from backstory.cli.train import run
+
+    run(data, target, out, hidden, epochs, batch_size, seed, threads)
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    data: Data,
+    target: Annotated[
+        str | None, typer.Option(metavar="KEY", help="In .npz: the array of targets, if not that of training.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="How to print.")] = Format.text,
+    threads: Threads = None,
+) -> None:
+    """Measure a model on a table that has the target.
+
+    The first line is the accuracy, or the root mean squared error, alone.
+    """
+    from backstory.cli.evaluate import run
+
+    run(model, data, target, format.value, threads)
+
+
+@app.command()
+def predict(
+    model: Model,
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="CSV, TSV, Parquet, Arrow or .npz; default: CSV on stdout.")
+    ] = None,
+    threads: Threads = None,
+) -> None:
+    """Predict the target for every row of a table.
+
+    For classes with the probability of each.
+    """
+    from backstory.cli.predict import run
+
+    run(model, data, out, threads)
+
+
+@app.command()
+def config() -> None:
+    """Print version, instruction set, threads, optional parts."""
+    backstory.show_config()

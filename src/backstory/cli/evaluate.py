@@ -1,0 +1,60 @@
+"""``backstory evaluate``: how good a model is on a table that has the target."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from backstory.cli.figures import confusion_counts, figures
+from backstory.cli.report import MOST_CLASSES, confusion, console, pairs
+from backstory.data.files import read
+from backstory.data.table import Table
+from backstory.errors import ConfigurationError
+from backstory.model import Network, load
+
+
+def open_model(path: Path) -> tuple[Network, Table]:
+    """A network and its encoding of raw columns.
+
+    Raises
+    ------
+    ConfigurationError
+        The network was not trained on a table.
+    """
+    net = load(path)
+    if net.table is None:
+        raise ConfigurationError(
+            f"{str(path)!r} must know the columns it was trained on. It holds a network only; "
+            "use it from Python with bs.load, or write a model with 'backstory train'."
+        )
+    return net, net.table
+
+
+def run(model: Path, data: Path, target: str | None, form: str, threads: int | None) -> None:
+    """Print the figures; the first is a line of its own."""
+    net, table = open_model(model)
+    key = target or table.target
+    frame = read(data, key)
+    if target is not None and target != table.target:
+        frame = frame.renamed(target, table.target)
+    X, y = table.inputs(frame), table.targets(frame)
+    outputs = net.predict(X, threads=threads)
+    found = figures(table, outputs, y)
+    counts = None
+    if table.classes is not None:
+        counts = confusion_counts(outputs.argmax(axis=1), y, len(table.classes))
+    if form == "json":
+        result: dict[str, Any] = {figure.name.replace(" ", "_").replace("-", "_"): figure.value for figure in found}
+        result |= {"rows": len(y), "target": table.target}
+        if table.classes is not None and counts is not None:
+            result |= {"classes": list(table.classes), "confusion": counts.tolist()}
+        print(json.dumps(result))
+        return
+    print(f"{found[0].name} {found[0].text}")
+    say = console()
+    rest = [(figure.name, figure.text, figure.remark) for figure in found[1:]]
+    say.print(pairs([("rows", f"{len(y):,}", ""), *rest]))
+    if table.classes is not None and counts is not None and len(table.classes) <= MOST_CLASSES:
+        say.print()
+        say.print(confusion(table.classes, counts))

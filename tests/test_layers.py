@@ -22,7 +22,9 @@ KNOWS: dict[str, set[str]] = {
     "training": {"engine", "data"},
     "model": {"training"},
     "estimators": {"model"},
+    "show_config": {"engine"},
     "cli": {"model", "estimators"},
+    "__main__": {"cli"},
 }
 NATIVE = ("_native_baseline", "_native_avx2", "_native_avx512")
 PURE_PYTHON = ("errors", "expressions", "functions")  # the standard library and nothing else

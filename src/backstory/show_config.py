@@ -41,10 +41,6 @@ def show_config() -> None:
 
 
 def _version(name: str) -> str:
-    if name == "backstory":
-        from backstory import __version__
-
-        return __version__
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

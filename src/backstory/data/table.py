@@ -140,7 +140,8 @@ class Table:
         """
         frame = as_frame(data)
         if self.classes is None:
-            return np.asarray((frame.numbers(self.target, "the target") - self.target_mean) / self.target_scale)
+            numbers = frame.numbers(self.target, "the target")
+            return np.asarray((numbers - self.target_mean) / self.target_scale)
         column = frame.column(self.target, "the target")
         frame.require_no_missing(self.target, column)
         text = any(isinstance(label, str) for label in self.classes)
@@ -164,7 +165,7 @@ class Table:
         """What outputs (n, n_out) say, in the target's own terms: the likeliest class's label, or the number, (n,)."""
         if self.classes is None:
             return np.asarray(self.restored(outputs)[:, 0])
-        return np.array(self.classes)[outputs.argmax(axis=1)]
+        return np.asarray(np.array(self.classes)[outputs.argmax(axis=1)])
 
     def to_dict(self) -> dict[str, Any]:
         """The encoding as plain data, for the model file."""

@@ -1,0 +1,1 @@
+"""Timings beside other libraries, and the accuracy runs too long for the tests."""

@@ -17,6 +17,7 @@ from backstory.expressions import (
     Name,
     call,
     derivative,
+    evaluate,
     expand_calls,
     names,
     parse,
@@ -26,6 +27,7 @@ from backstory.expressions import (
 )
 from backstory.expressions.differentiate import Rule
 from backstory.expressions.simplify import multiply
+from backstory.functions.consistency import grid, require_same
 from backstory.functions.domains import REALS, Domain, as_domain, domain_to_dict
 from backstory.functions.rows import Bounds, Parameters, as_parameters, called, constants, replaced
 
@@ -119,7 +121,7 @@ class Activation:
                 f"The activation {self.name!r} exists already, with another formula; choose another name."
             )
         if _BUILTIN and row is None:
-            _ = self.value, self.slope  # what cannot be read is refused here, not when training begins
+            self._check()
 
     @property
     def is_builtin(self) -> bool:
@@ -143,7 +145,7 @@ class Activation:
         self._refuse_coupled()
         if self.derivative:
             return self._written_out(self._read(self.derivative, ("z", "a")))
-        return self._written_out(derivative(self.expression, "z", {**ELEMENTARY_RULES, **call_rules()}))
+        return self._written_out(self._derived())
 
     @cached_property
     def slope_uses(self) -> frozenset[str]:
@@ -209,6 +211,18 @@ class Activation:
     def _written_out(self, expr: Expr) -> Expr:
         """Put numbers for parameters and elementary functions for the activations that are called; simplify."""
         return simplify(substitute(written_out(f"the activation {self.name!r}", expr), constants(self.parameters)))
+
+    def _check(self) -> None:
+        """Refuse a user's own row here rather than when training begins: unreadable, or at odds with itself."""
+        owner = f"the activation {self.name!r}"
+        value = self._written_out(self.expression)
+        slope = self._written_out(self._derived())
+        for point in grid(z=REALS):
+            require_same(owner, "stable form", self.value, value, point)
+            require_same(owner, "derivative", self.slope, slope, {**point, "a": evaluate(value, point)})
+
+    def _derived(self) -> Expr:
+        return derivative(self.expression, "z", {**ELEMENTARY_RULES, **call_rules()})
 
     def _refuse_coupled(self) -> None:
         if self.couples:

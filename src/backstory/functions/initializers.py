@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from backstory.errors import ConfigurationError
 from backstory.expressions import Expr, evaluate, parse
-from backstory.functions.rows import Parameters, called, look_up, number_within
+from backstory.functions.rows import Parameters, called, look_up, number_within, replaced
 
 Distribution: TypeAlias = Literal["uniform", "normal", "orthogonal", "constant"]
 
@@ -63,18 +62,14 @@ class Initializer:
             For an unknown name or parameters out of range.
         """
         row = initializer(str(data["name"]))
-        given = {str(name): float(value) for name, value in data.get("parameters", {}).items()}
-        if set(given) != set(dict(row.parameters)):
-            raise ConfigurationError(
-                f"initializer {row.name!r} has the parameters {list(dict(row.parameters))}. Got {list(given)}."
-            )
-        match row.name:
-            case "normal":
-                return Normal(**given)
-            case "uniform":
-                return Uniform(**given)
-            case "constant":
-                return Constant(**given)
+        parameters = replaced(f"The initializer {row.name!r}", row.parameters, data.get("parameters", {}))
+        match row.name, parameters:
+            case "normal", ((_, std),):
+                return Normal(std)
+            case "uniform", ((_, limit),):
+                return Uniform(limit)
+            case "constant", ((_, value),):
+                return Constant(value)
         return row
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from backstory.errors import ConfigurationError, unknown
 from backstory.expressions import ARITIES, ELEMENTARY_RULES, Expr, Name, derivative, parse, simplify, substitute
 from backstory.functions.activation import Activation, call_arities, call_rules, written_out
+from backstory.functions.consistency import grid, require_same
 from backstory.functions.domains import REALS, Domain, as_domain, domain_from_dict, domain_to_dict
 from backstory.functions.rows import Bounds, Parameters, as_parameters, called, constants, replaced
 
@@ -130,7 +131,7 @@ class Loss:
                 f"The loss {self.name!r} exists already, with another formula; choose another name."
             )
         if _BUILTIN and row is None:
-            self.value(1), self.slope(1)  # what cannot be read is refused here, not when training begins
+            self._check()
 
     @property
     def is_builtin(self) -> bool:
@@ -221,6 +222,18 @@ class Loss:
         known = (*variables, *(name for name, _ in self.parameters))
         return parse(formula, {**ARITIES, **call_arities()}, known)
 
+    def _check(self) -> None:
+        """Refuse a user's own row here rather than when training begins: unreadable, or at odds with itself."""
+        owner = f"the loss {self.name!r}"
+        value = self._written_out(self.expression, 2)
+        slope = self._written_out(self._derived(), 2)
+        for point in grid(a=self.domain, y=self.targets):
+            require_same(owner, "stable form", self.value(2), value, point)
+            require_same(owner, "derivative", self.slope(2), slope, point)
+
+    def _derived(self) -> Expr:
+        return derivative(self.expression, "a", {**ELEMENTARY_RULES, **call_rules()})
+
     def _written_out(self, expr: Expr, n_out: int) -> Expr:
         """Put the transformed target for y, numbers for parameters, elementary functions for calls; simplify."""
         expr = substitute(expr, {"y": self._read(self.target, ("y", "n_out"))})
@@ -238,7 +251,7 @@ def _value(loss: Loss, n_out: int) -> Expr:
 def _slope(loss: Loss, n_out: int) -> Expr:
     if loss.derivative:
         return loss._written_out(loss._read(loss.derivative, ("a", "y", "n_out")), n_out)
-    return loss._written_out(derivative(loss.expression, "a", {**ELEMENTARY_RULES, **call_rules()}), n_out)
+    return loss._written_out(loss._derived(), n_out)
 
 
 @lru_cache(maxsize=256)

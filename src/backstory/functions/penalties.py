@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from backstory.expressions import Expr, derivative, parse, simplify, substitute
-from backstory.functions.rows import Parameters, called, constants, look_up, number_within
+from backstory.functions.rows import Parameters, called, constants, look_up, number_within, replaced
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,14 +62,9 @@ class Penalty:
         ConfigurationError
             For an unknown name or parameters out of range.
         """
-        given = {str(name): float(value) for name, value in data.get("parameters", {}).items()}
-        kind = look_up("penalty", str(data["name"]), PENALTIES, Penalty).name
-        match kind:
-            case "l1":
-                return L1(**given)
-            case "l2":
-                return L2(**given)
-        return Elastic(**given)
+        row = look_up("penalty", str(data["name"]), PENALTIES, Penalty)
+        parameters = dict(replaced(f"The penalty {row.name!r}", row.parameters, data.get("parameters", {})))
+        return {"l1": L1, "l2": L2, "elastic": Elastic}[row.name](**parameters)
 
     def __str__(self) -> str:
         return called(self.name, self.parameters)

@@ -97,10 +97,8 @@ def look_up(kind: str, value: Row | str, table: Mapping[str, Row], row_type: typ
         if value in table:
             return table[value]
         raise unknown(kind, value, table)
-    message = (
-        f"A{'n' if kind[0] in 'aeiou' else ''} {kind} must be a name or a {row_type.__name__}. Got {value!r} instead."
-    )
-    raise ConfigurationError(message)
+    n = "n" if kind[0] in "aeiou" else ""
+    raise ConfigurationError(f"A{n} {kind} must be a name or a{n} {row_type.__name__}. Got {value!r} instead.")
 
 
 def called(name: str, parameters: Parameters) -> str:

@@ -23,9 +23,10 @@ KNOWS: dict[str, set[str]] = {
     "model": {"training"},
     "estimators": {"model"},
     "show_config": {"engine"},
-    "cli": {"model", "estimators"},
+    "cli": {"model", "estimators", "show_config"},
     "__main__": {"cli"},
 }
+FACES = ("cli", "show_config")  # may use the finished package's own public names, its version for one
 NATIVE = ("_native_baseline", "_native_avx2", "_native_avx512")
 PURE_PYTHON = ("errors", "expressions", "functions")  # the standard library and nothing else
 OPTIONAL = ("matplotlib", "pandas")  # imported where they are used, never when a module is loaded
@@ -109,7 +110,7 @@ def test_no_import_points_upwards(module: str) -> None:
     compiled = {name for name in own if name.split(".")[-1] in NATIVE}
     assert not compiled or module == "backstory.engine.native", "only the adapter loads the compiled modules"
     root = {name for name in own if name == "backstory"}
-    assert not root or part_of(module) == "cli", "only a face of the finished package may use its public names"
+    assert not root or part_of(module) in FACES, "only a face of the finished package may use its public names"
     upward = {name for name in own - compiled - root if part_of(name) not in allowed(part_of(module))}
     assert not upward, f"{module} must not know {sorted(upward)}: its part may know {sorted(allowed(part_of(module)))}"
 

@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         code = app([word for word in words if word != "--debug"], prog_name="backstory", standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)

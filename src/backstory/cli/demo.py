@@ -45,9 +45,9 @@ def run(engine: str = "native") -> None:
     digits = load_digits()
     net = Network([64, 64, 10], hidden="tanh", output="softmax", loss="cross_entropy", seed=SEED, dtype="float32")
     n, m = len(digits.y), len(digits.y_test)
-    say.print(f"[bold]Handwritten digits[/] from scikit-learn: {n + m:,} images of 8 x 8 pixels, {n:,} to")
-    say.print(f"train on and {m:,} to test with. Network 64-64-10, tanh and softmax, cross-entropy:")
-    say.print(f"{net.spec.n_parameters:,} parameters, float32; Adam, batches of {BATCH}, seed {SEED}.\n")
+    say.print(f"[bold]Handwritten digits[/] from scikit-learn: {n + m:,} images of 8 x 8 pixels,")
+    say.print(f"{n:,} to train on and {m:,} to test with. Network 64-64-10, tanh, softmax, cross-")
+    say.print(f"entropy: {net.spec.n_parameters:,} parameters, float32; Adam, batches of {BATCH}, seed {SEED}.\n")
     history = train(net, digits, say, engine)
     steps = len(history) * -(-n // BATCH)
     seconds = float(history.seconds[-1])
@@ -107,7 +107,7 @@ def check_gradient(net: Network, digits: Digits, say: Console, engine: str) -> N
     )
     say.print(f"dL/dw by backpropagation   [bold]{exact: .15f}[/]\n")
     errors = []
-    grid = Grid(box=None, padding=(0, 3, 0, 0), header_style="dim")
+    grid = Grid(box=None, padding=(0, 0, 0, 3), pad_edge=False, header_style="dim")
     for title in ("h", "(L(w+h) - L(w-h)) / 2h", "relative error"):
         grid.add_column(title, justify="right")
     for h in STEPS_H:

@@ -1,0 +1,288 @@
+"""`backstory train`, `evaluate` and `predict` on real tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+from sklearn.linear_model import LinearRegression
+
+import backstory as bs
+from backstory.cli.train import Recipe, hidden_units, network, split
+from backstory.data.files import read
+from backstory.data.table import Table
+from backstory.errors import ConfigurationError
+from tests.cli.conftest import Run
+
+
+def halves(path: Path, folder: Path) -> tuple[Path, Path]:
+    """Every third row to measure on, the others to train on, as two files."""
+    frame = pandas.read_csv(path).sample(frac=1.0, random_state=0)
+    frame[2::3].to_csv(folder / "test.csv", index=False)
+    frame.drop(frame[2::3].index).to_csv(folder / "train.csv", index=False)
+    return folder / "train.csv", folder / "test.csv"
+
+
+@pytest.mark.parametrize(("name", "least"), [("iris", 0.92), ("wine", 0.94), ("breast_cancer", 0.94)])
+def test_classes(run: Run, tables: Path, tmp_path: Path, name: str, least: float) -> None:
+    train, test = halves(tables / f"{name}.csv", tmp_path)
+    model = tmp_path / "m.safetensors"
+    assert run("train", train, "--target", "target", "--out", model).code == 0
+    result = run("evaluate", model, test)
+    assert re.fullmatch(r"accuracy \d\.\d{4}", result.lines[0])
+    assert float(result.lines[0].split()[1]) >= least
+    assert "baseline accuracy" in result.out
+    assert "true \\ predicted" in result.out
+
+
+def test_a_number(run: Run, tables: Path, tmp_path: Path) -> None:
+    train, test = halves(tables / "diabetes.csv", tmp_path)
+    model = tmp_path / "m.safetensors"
+    result = run("train", train, "--target", "target", "--out", model)
+    assert "a number, as it holds" in result.out
+    result = run("evaluate", model, test)
+    assert re.fullmatch(r"rmse \d+\.\d{4}", result.lines[0])
+    old, new = pandas.read_csv(train), pandas.read_csv(test)
+    line = LinearRegression().fit(old.drop(columns="target"), old["target"])
+    error = line.predict(new.drop(columns="target")) - new["target"]
+    assert float(result.lines[0].split()[1]) <= 1.1 * np.sqrt(np.mean(error**2))
+    predicted = bs.load(model).predict(new)[:, 0]
+    assert float(result.lines[0].split()[1]) == pytest.approx(
+        np.sqrt(np.mean((predicted - new["target"]) ** 2)), abs=1e-3
+    )
+
+
+def test_what_train_says(run: Run, tables: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.safetensors"
+    words = ("--hidden", "8", "--epochs", 3, "--batch-size", 20, "--seed", 7, "--threads", 1, "--out", out)
+    result = run("train", tables / "iris.csv", "--target", "target", *words)
+    assert result.code == 0, result.err
+    text = " ".join(result.out.split())
+    assert "iris.csv: 150 rows, 4 inputs" in text
+    assert "target: 3 classes, as it holds text: setosa, versicolor, virginica" in text
+    assert "4-8-3, relu, softmax, cross_entropy, float32" in text
+    assert "120 to train on, 30 held out for validation (seed 7)" in text
+    assert "3 epochs of at most 3" in text
+    assert "batches of 20" in text
+    assert "On the 30 rows held out: accuracy" in text
+    assert "The best epoch was chosen by these rows" in text
+    net = bs.load(out)
+    assert net.spec.sizes == (4, 8, 3)
+    assert net.seed == 7
+
+
+def test_the_same_command_gives_the_same_model(run: Run, tables: Path, tmp_path: Path) -> None:
+    for name, threads in (("a", 1), ("b", 2)):
+        words = ("--target", "target", "--epochs", 5, "--threads", threads, "--out", tmp_path / name)
+        assert run("train", tables / "iris.csv", *words).code == 0
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_the_loaded_network_takes_raw_frames(iris_model: Path, tables: Path) -> None:
+    net = bs.load(iris_model)
+    assert net.classes == ["setosa", "versicolor", "virginica"]
+    frame = pandas.read_csv(tables / "iris.csv")
+    outputs = net.predict(frame)
+    np.testing.assert_array_equal(outputs, net.predict(frame[frame.columns[::-1]]))
+    np.testing.assert_array_equal(outputs, net.predict({name: frame[name].to_numpy() for name in frame}))
+    np.testing.assert_array_equal(outputs, net.predict(read(tables / "iris.csv").data))
+    np.testing.assert_array_equal(outputs, net.predict(net.table.inputs(frame)))
+    np.testing.assert_allclose(outputs.sum(axis=1), 1, rtol=1e-5)
+    assert np.mean(net.table.answers(outputs) == frame["target"]) > 0.9
+    twin = net.copy()
+    np.testing.assert_array_equal(twin.predict(frame), outputs)
+
+
+def test_evaluate_as_json(run: Run, iris_model: Path, tables: Path) -> None:
+    result = json.loads(run("evaluate", iris_model, tables / "iris.csv", "--format", "json").out)
+    assert set(result) == {
+        "accuracy", "cross_entropy", "baseline_accuracy", "rows", "target", "classes", "confusion",
+    }  # fmt: skip
+    assert result["rows"] == np.sum(result["confusion"]) == 150
+    assert result["accuracy"] == pytest.approx(np.trace(result["confusion"]) / 150)
+    net = bs.load(iris_model)
+    frame = read(tables / "iris.csv")
+    assert result["cross_entropy"] == pytest.approx(
+        net.loss(net.table.inputs(frame), net.table.targets(frame)), rel=1e-5
+    )
+
+
+def test_predict(run: Run, iris_model: Path, tables: Path, tmp_path: Path) -> None:
+    result = run("predict", iris_model, tables / "iris.csv")
+    assert (result.code, result.err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(result.out)))
+    assert list(rows[0]) == ["target", "probability_setosa", "probability_versicolor", "probability_virginica"]
+    assert len(rows) == 150
+    likeliest = [max(row, key=lambda name: float(row[name]) if name != "target" else -1) for row in rows]
+    assert [f"probability_{row['target']}" for row in rows] == likeliest
+    for name in ("p.csv", "p.tsv", "p.parquet", "p.arrow"):
+        result = run("predict", iris_model, tables / "iris.csv", "--out", tmp_path / name)
+        assert (result.code, result.out) == (0, "")
+        assert result.err.startswith("Wrote 150 predictions to ")
+        assert read(tmp_path / name).data["target"].to_pylist() == [row["target"] for row in rows]
+
+
+def test_predict_needs_no_target(run: Run, iris_model: Path, tables: Path, tmp_path: Path) -> None:
+    frame = pandas.read_csv(tables / "iris.csv").drop(columns="target")
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    assert len(run("predict", iris_model, tmp_path / "new.csv").lines) == 151
+    result = run("evaluate", iris_model, tmp_path / "new.csv")
+    assert result.code == 2
+    assert result.err.startswith("Error: 'new.csv' must have the column 'target', the target.")
+
+
+def test_npz(run: Run, tables: Path, tmp_path: Path) -> None:
+    frame = pandas.read_csv(tables / "breast_cancer.csv")
+    X, y = frame.drop(columns="target").to_numpy(), frame["target"].to_numpy()
+    np.savez(tmp_path / "a.npz", X=X, y=y)
+    np.savez(tmp_path / "b.npz", X_train=X[::2], y_train=y[::2], X_test=X[1::2], y_test=y[1::2])
+    model = tmp_path / "m.safetensors"
+    assert run("train", tmp_path / "a.npz", "--epochs", 20, "--out", model).code == 0
+    assert float(run("evaluate", model, tmp_path / "a.npz").lines[0].split()[1]) > 0.95
+    assert run("train", tmp_path / "b.npz", "--target", "y_train", "--epochs", 20, "--out", model).code == 0
+    result = json.loads(run("evaluate", model, tmp_path / "b.npz", "--target", "y_test", "--format", "json").out)
+    assert result["rows"] == len(y[1::2])
+    assert result["accuracy"] > 0.9
+    result = run("predict", model, tmp_path / "b.npz", "--out", tmp_path / "p.npz")
+    assert result.code == 0
+    with np.load(tmp_path / "p.npz") as predicted:
+        assert set(np.unique(predicted["y_train"])) == {0, 1}
+
+
+def edited(tables: Path, folder: Path, old: str, new: str) -> Path:
+    text = (tables / "iris.csv").read_text(encoding="utf-8")
+    assert old in text
+    (folder / "iris.csv").write_text(text.replace(old, new, 1), encoding="utf-8")
+    return folder / "iris.csv"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        (
+            "5.1,3.5",
+            "5.1,wide",
+            "Column 'sepal width (cm)' of 'iris.csv' must hold numbers. Got 'wide' in row 0 (line 2);",
+        ),
+        (
+            "4.9,3.0",
+            "4.9,",
+            "must have no missing values. Got one in row 1 (line 3); fill them in, or remove those rows.",
+        ),
+        ("4.9,3.0", "4.9,nan", "must have no missing values. Got one in row 1 (line 3)"),
+        ("4.9,3.0", "4.9,inf", "must hold finite numbers. Got inf in row 1 (line 3);"),
+        ("4.9,3.0", "4.9", "Every line of 'iris.csv' must have 5 fields, as the first has. Got 4 in line 3;"),
+        (",target", ",tarket", "must have the column 'target', the target. Did you mean 'tarket'?"),
+        (
+            "petal width",
+            "petal_width",
+            "must have the column 'petal width (cm)', which the network was trained on. Did",
+        ),
+        (
+            "setosa",
+            "Setosa",
+            "must hold classes known from training (setosa, versicolor, virginica). Got 'Setosa' in row 0",
+        ),
+    ],
+)
+def test_bad_tables_at_evaluation(
+    run: Run, iris_model: Path, tables: Path, tmp_path: Path, old: str, new: str, text: str
+) -> None:
+    result = run("evaluate", iris_model, edited(tables, tmp_path, old, new))
+    assert (result.code, result.out) == (2, "")
+    assert text in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("--target", "tagret"), "must have the column 'tagret', the target. Did you mean 'target'?"),
+        (
+            ("--target", "target", "--hidden", "8x8"),
+            "--hidden must be integers >= 1 with commas between, such as 64,64.",
+        ),
+        (("--target", "target", "--hidden", "0"), "Got '0'."),
+        (("--target", "target", "--out", "no/m.safetensors"), "--out must be in a folder that exists. There is no"),
+    ],
+)
+def test_bad_options(
+    run: Run, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: object, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("train", tables / "iris.csv", *words)  # type: ignore[misc]
+    assert (result.code, result.out) == (2, "")
+    assert text in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_rows(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,t\n1,a\n2,b\n", encoding="utf-8")
+    result = run("train", tmp_path / "t.csv", "--target", "t")
+    assert result.err == "Error: 't.csv' must have at least 10 rows to train on and to validate with. Got 2.\n"
+
+
+def test_a_model_without_a_table(run: Run, tables: Path, tmp_path: Path) -> None:
+    bs.Network([4, 3], output="softmax", loss="cross_entropy", seed=0).save(tmp_path / "m")
+    result = run("evaluate", tmp_path / "m", tables / "iris.csv")
+    assert result.code == 2
+    assert "must know the columns it was trained on. It holds a network only;" in result.err
+
+
+def test_a_table_is_no_model(run: Run, tables: Path) -> None:
+    result = run("evaluate", tables / "iris.csv", tables / "iris.csv")
+    assert (result.code, result.out) == (2, "")
+    assert "is not a whole safetensors file" in result.err
+
+
+def test_hidden_units() -> None:
+    assert hidden_units(None) == [64, 64]
+    assert hidden_units("10") == [10]
+    assert hidden_units("10, 20,30") == [10, 20, 30]
+    for text in ("", "a", "1,", "-1", "1.5", "²"):
+        with pytest.raises(ConfigurationError, match="--hidden must be integers >= 1"):
+            hidden_units(text)
+
+
+@pytest.mark.parametrize("n", [10, 11, 99, 150, 4999, 30_000])
+def test_rows_held_out(n: int) -> None:
+    y = np.random.default_rng(n).integers(0, 3, n)
+    rest, held = split(y, 0, classes=True)
+    assert sorted([*rest, *held]) == list(range(n))
+    assert n * 0.1 - 1 <= len(held) <= n * 0.2 + 1
+    shares = [np.bincount(y[rows], minlength=3) / len(rows) for rows in (rest, held)]
+    if n > 50:
+        assert np.abs(shares[0] - shares[1]).max() < 0.06
+    again = split(y, 0, classes=True)
+    np.testing.assert_array_equal(held, again[1])
+    assert n < 50 or not np.array_equal(held, split(y, 1, classes=True)[1])
+
+
+def test_no_class_is_held_out_whole() -> None:
+    for place in range(30):
+        y = np.zeros(30, dtype=np.int64)
+        y[place] = 1
+        rest, held = split(y, 0, classes=True)
+        assert 1 in y[rest]
+        assert len(rest) + len(held) == 30
+
+
+def test_the_recipe_follows_the_table_and_the_user() -> None:
+    assert [Recipe.of(n).batch_size for n in (10, 1000, 2000, 10**4, 10**6)] == [16, 16, 32, 128, 256]
+    assert [Recipe.of(n).epochs for n in (10, 10**5, 10**7)] == [200, 20, 20]
+    assert Recipe.of(1000, batch_size=7, epochs=3).batch_size == 7
+    assert Recipe.of(1000, batch_size=7, epochs=3).epochs == 3
+
+
+def test_the_network_follows_the_target() -> None:
+    columns = {"x": np.arange(40.0), "z": np.arange(40.0)}
+    net = network(Table.fit({**columns, "t": ["a", "b"] * 20}, "t"), [5], 0)
+    assert (net.spec.sizes, net.spec.loss.name, net.classes) == ((2, 5, 2), "cross_entropy", ["a", "b"])
+    net = network(Table.fit({**columns, "t": np.arange(40) / 3}, "t"), [5, 4], 0)
+    assert (net.spec.sizes, net.spec.loss.name, net.classes) == ((2, 5, 4, 1), "half_squared_error", None)
+    assert net.spec.dtype == "float32"

@@ -1,4 +1,4 @@
-"""Values: the same as Python's arithmetic, over floats, arrays and exact numbers; never an exception for what IEEE 754 defines."""
+"""Values: Python's arithmetic over floats and arrays, without an exception for what IEEE 754 defines."""
 
 from __future__ import annotations
 

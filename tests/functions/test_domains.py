@@ -94,7 +94,7 @@ def test_a_text_that_is_no_interval_is_refused(text):
 def test_ends_that_cannot_be_are_refused():
     with pytest.raises(ConfigurationError, match=r"must go from the lower to the higher end. Got 2.0 to 1.0"):
         Interval.read("(2, 1)")
-    with pytest.raises(ConfigurationError, match="must go from the lower to the higher end. Got nan"):
+    with pytest.raises(ConfigurationError, match=r"must go from the lower to the higher end\. Got nan"):
         Interval(math.nan, 1.0)
     with pytest.raises(ExpressionError, match="Unknown name 'q'"):
         Interval.read("(0, q)")
@@ -109,7 +109,7 @@ def test_as_text():
     ]
 
 
-@pytest.mark.parametrize(("low_open", "high_open"), itertools.product([False, True], repeat=2))
+@pytest.mark.parametrize(("low_open", "high_open"), list(itertools.product([False, True], repeat=2)))
 def test_bounded_and_membership(low_open, high_open):
     interval = Interval(0.0, 1.0, low_open, high_open)
     assert (0.0 in interval, 1.0 in interval) == (not low_open, not high_open)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from backstory.expressions import Expr, derivative, parse, simplify, substitute
-from backstory.functions.rows import Parameters, called, constants, look_up, number_within, replaced
+from backstory.functions.rows import Parameters, called, constants, look_up, number_within, replaced, shortest
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,14 +64,20 @@ class Penalty:
         """
         row = look_up("penalty", str(data["name"]), PENALTIES, Penalty)
         parameters = dict(replaced(f"The penalty {row.name!r}", row.parameters, data.get("parameters", {})))
-        return {"l1": L1, "l2": L2, "elastic": Elastic}[row.name](**parameters)
+        match row.name:
+            case "l1":
+                return L1(**parameters)
+            case "l2":
+                return L2(**parameters)
+        return Elastic(**parameters)
 
     def __str__(self) -> str:
         return called(self.name, self.parameters)
 
     def __repr__(self) -> str:
         inside = ", ".join(
-            f"{value:g}" if len(self.parameters) == 1 else f"{name}={value:g}" for name, value in self.parameters
+            shortest(value) if len(self.parameters) == 1 else f"{name}={shortest(value)}"
+            for name, value in self.parameters
         )
         return f"{self.name.title()}({inside})"
 

@@ -103,5 +103,10 @@ def look_up(kind: str, value: Row | str, table: Mapping[str, Row], row_type: typ
 
 def called(name: str, parameters: Parameters) -> str:
     """Return a row's short text: its name, and its parameters where it has any."""
-    inside = ", ".join(f"{key}={number_text(int(value) if value.is_integer() else value)}" for key, value in parameters)
+    inside = ", ".join(f"{key}={shortest(value)}" for key, value in parameters)
     return f"{name}({inside})" if inside else name
+
+
+def shortest(value: float) -> str:
+    """Return a float in as few characters as give the same float again."""
+    return number_text(int(value) if value.is_integer() and abs(value) < 2**53 else value)

@@ -22,7 +22,7 @@ from backstory.estimators.parameters import check_parameters
 from backstory.functions import Loss
 from backstory.model import Network
 from backstory.training.arguments import take
-from backstory.training.callbacks import EveryEpoch, Event
+from backstory.training.callbacks import Event, EveryEpoch
 from backstory.training.history import History
 from backstory.training.trainer import Data
 
@@ -55,6 +55,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """
 
     network_: Network
+    t_: int
     _y_rules: dict[str, Any]
 
     def _keep(self, given: dict[str, Any]) -> None:
@@ -135,7 +136,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         data = self._data(dense(X), y, sample_weight, old is not None, incremental)
         random = check_random_state(self.random_state)
         network = translation.network(self, data, self._head(data.y), random, old, keeps_state=incremental)
-        self.t_ = 0 if old is None else self.t_
+        if old is None:
+            self.t_ = 0
         self.n_iter_ = 0
         try:
             if self.solver == "lbfgs":
@@ -157,7 +159,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             say(event.epoch, event.loss)
 
         say(0, self._loss(network, data))
-        history = self._run(network, data, translation.optimizer(self), int(self.max_iter), after_iteration)
+        history = self._run(network, data, translation.search_along_lines(self), int(self.max_iter), after_iteration)
         self.n_iter_ = len(history)
         self.loss_ = self._loss(network, data) + constant
         if history.stopped != "converged":
@@ -184,8 +186,10 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             )
         if not incremental or network._memory.optimizer is None:
             network.seed = int(random.randint(2**31 - 1))
-        optimizer = translation.optimizer(self)
-        watch = EpochEnd(self, optimizer.learning_rate, len(data), self._loss_constant(data), held_out)
+        optimizer, rate = translation.stepper(self)
+        if incremental and network._memory.optimizer == optimizer:
+            rate.rate = network._memory.optimizer.learning_rate.rate
+        watch = EpochEnd(self, rate, len(data), self._loss_constant(data), held_out)
         try:
             history = self._run(network, data, optimizer, 1 if incremental else int(self.max_iter), watch)
             if history.stopped == "epochs" and not incremental:

@@ -27,9 +27,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
 
     Every parameter of scikit-learn 1.9's class is here with its name, meaning and default; those after `max_fun` are
     additions. With several outputs the squared error is half its *mean* over the outputs, as scikit-learn reports it,
-    and the gradient is that loss's own. Scikit-learn steps along n_outputs times that gradient: with SGD, its
-    `learning_rate_init` and `alpha` become n_outputs times and a n_outputs-th of theirs here (``n_outputs * rate`` and
-    ``alpha / n_outputs``); Adam hardly notices the factor.
+    and the gradient is that loss's own. Scikit-learn steps along n_outputs times the data term's gradient, so its runs
+    are repeated here with ``alpha / n_outputs`` and, for SGD, ``n_outputs * learning_rate_init``.
 
     Parameters
     ----------

@@ -37,21 +37,21 @@ def penalty(estimator: Any, data: Data) -> Penalty | None:
     return L2(float(estimator.alpha) / (rows_per_step(estimator, len(data)) * mean_weight))
 
 
-def optimizer(estimator: Any) -> SGD | Adam | LBFGS:
-    """The solver with its parameters; the stochastic ones with an `EpochRate`."""
+def search_along_lines(estimator: Any) -> LBFGS:
+    """The solver "lbfgs"."""
+    return LBFGS(
+        tolerance=float(estimator.tol), max_evaluations=int(estimator.max_fun), least_reduction=LEAST_REDUCTION
+    )
+
+
+def stepper(estimator: Any) -> tuple[SGD | Adam, EpochRate]:
+    """The solver "sgd" or "adam", and its learning rate."""
     first = float(estimator.learning_rate_init)
-    if estimator.solver == "lbfgs":
-        return LBFGS(
-            tolerance=float(estimator.tol),
-            max_evaluations=int(estimator.max_fun),
-            least_reduction=LEAST_REDUCTION,
-        )
     if estimator.solver == "adam":
         rate = EpochRate("constant", first, 0.0)
-        return Adam(rate, float(estimator.beta_1), float(estimator.beta_2), float(estimator.epsilon))
-    momentum = float(estimator.momentum)
-    rate = EpochRate(estimator.learning_rate, first, float(estimator.power_t))
-    return SGD(rate, momentum, bool(estimator.nesterovs_momentum) and momentum > 0)
+        return Adam(rate, float(estimator.beta_1), float(estimator.beta_2), float(estimator.epsilon)), rate
+    rate, momentum = EpochRate(estimator.learning_rate, first, float(estimator.power_t)), float(estimator.momentum)
+    return SGD(rate, momentum, bool(estimator.nesterovs_momentum) and momentum > 0), rate
 
 
 def network(

@@ -265,6 +265,10 @@ def test_a_users_own_row_survives_pickling_and_the_model_file():
         range="(-c, c)",
         kinks=(1,),
         initializer="zeros",
+        paper="me",
+        note="mine",
+        stable="c*(1 - 2*sigmoid(-2*z))",
+        derivative="c - a^2/c",
         bounds=(("c", "(0, inf)"),),
     )
     for again in (pickle.loads(pickle.dumps(row)), Activation.from_dict(row.to_dict())):
@@ -277,6 +281,11 @@ def test_a_users_own_row_survives_pickling_and_the_model_file():
     ("arguments", "message"),
     [
         (("sigmoid", "sin(z)"), "The activation 'sigmoid' exists already, with another formula; choose another name."),
+        (("relu", "max(z, 0)"), "The activation 'relu' exists already, with another formula; choose another name."),
+        (
+            ("own", "z", "", "", "(0, 1)", (), (), (), "zeros", "", True),
+            "The activation 'own' must have a formula of one unit",
+        ),
         (("my own", "sin(z)"), "The name of an activation must be an identifier such as 'sine'. Got 'my own'."),
         (
             ("own", "mish(" * 9 + "z" + ")" * 9),

@@ -347,9 +347,22 @@ def test_a_users_own_row_differentiates_itself():
 
 
 def test_a_users_own_row_may_have_parameters_and_call_activations():
-    row = Loss("own", "c*softplus(-y*a)/n_out", parameters={"c": 3.0}, targets=Values((-1.0, 1.0)), classification=True)
-    assert evaluate(row.value(2), {"a": 0.5, "y": -1.0}) == pytest.approx(1.5 * math.log1p(math.exp(0.5)))
-    assert evaluate(row.slope(2), {"a": 0.0, "y": 1.0}) == pytest.approx(-0.75)
+    row = Loss(
+        "own",
+        "c*softplus(-y*a)/n_out",
+        parameters={"c": 3.0},
+        targets=Values((-1.0, 1.0)),
+        classification=True,
+        target="0.9*y",
+        stable="c*log(1 + exp(-y*a))/n_out",
+        derivative="-c*y*sigmoid(-y*a)/n_out",
+        domain="(-50, 50)",
+        bounds=(("c", "[0, 9]"),),
+        paper="me",
+        note="mine",
+    )
+    assert evaluate(row.value(2), {"a": 0.5, "y": -1.0}) == pytest.approx(1.5 * math.log1p(math.exp(0.45)))
+    assert evaluate(row.slope(2), {"a": 0.0, "y": 1.0}) == pytest.approx(-0.675)
     for again in (pickle.loads(pickle.dumps(row)), Loss.from_dict(row.to_dict())):
         assert again == row
         assert again.targets == Values((-1.0, 1.0))
@@ -360,6 +373,8 @@ def test_a_users_own_row_may_have_parameters_and_call_activations():
     ("make", "message"),
     [
         (lambda: Loss("huber", "a - y"), "The loss 'huber' exists already, with another formula; choose another name."),
+        (lambda: Loss("hinge", "max(1 - y*a, 0)"), "The loss 'hinge' exists already, with another formula"),
+        (lambda: Loss("own", "a - y", fused={"exp": Fused("z", "a")}), "The loss 'own' cannot have fused forms"),
         (lambda: Loss("my loss", "a - y"), "The name of a loss must be an identifier such as 'cauchy'. Got 'my loss'."),
         (
             lambda: Loss("own", "(a - y)^2", derivative="a - y"),

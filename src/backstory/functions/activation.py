@@ -27,9 +27,12 @@ from backstory.expressions import (
 )
 from backstory.expressions.differentiate import Rule
 from backstory.expressions.simplify import multiply
-from backstory.functions.consistency import grid, require_same
+from backstory.functions.consistency import grid, require_same, require_same_row
 from backstory.functions.domains import REALS, Domain, as_domain, domain_to_dict
 from backstory.functions.rows import Bounds, Parameters, as_parameters, called, constants, replaced
+
+_TEXTS = ("formula", "stable", "derivative", "initializer", "paper", "note")
+"""The fields of a user's own row that a model file keeps as they are."""
 
 MAX_NODES = 10_000
 """How large the formula of a user's own row may become once the rows it calls are written out."""
@@ -111,17 +114,8 @@ class Activation:
         object.__setattr__(self, "range_text", self.range if isinstance(self.range, str) else self.range_text)
         object.__setattr__(self, "range", as_domain(self.range_text or self.range, dict(self.parameters)))
         object.__setattr__(self, "kinks", tuple(float(kink) for kink in self.kinks))
-        row = _BUILTIN.get(self.name)
-        if row is not None and (row.formula, row.stable, row.derivative) != (
-            self.formula,
-            self.stable,
-            self.derivative,
-        ):
-            raise ConfigurationError(
-                f"The activation {self.name!r} exists already, with another formula; choose another name."
-            )
-        if _BUILTIN and row is None:
-            self._check()
+        if _BUILTIN:
+            self._check(_BUILTIN.get(self.name))
 
     @property
     def is_builtin(self) -> bool:
@@ -161,13 +155,9 @@ class Activation:
         """Return what a model file keeps: name and parameters of a built-in row, the formulas too of a user's own."""
         kept: dict[str, Any] = {"name": self.name, "parameters": dict(self.parameters)}
         if not self.is_builtin:
-            kept |= {"bounds": dict(self.bounds)}
-            kept |= {"formula": self.formula, "stable": self.stable, "derivative": self.derivative}
-            kept |= {
-                "range": self.range_text or domain_to_dict(self.range),
-                "kinks": list(self.kinks),
-                "initializer": self.initializer,
-            }
+            kept |= {name: getattr(self, name) for name in _TEXTS}
+            kept |= {"bounds": dict(self.bounds), "kinks": list(self.kinks)}
+            kept |= {"range": self.range_text or domain_to_dict(self.range)}
         return kept
 
     @classmethod
@@ -183,14 +173,11 @@ class Activation:
             return builtin(str(data["name"])).replace(**data.get("parameters", {}))
         return cls(
             name=data["name"],
-            formula=data["formula"],
-            stable=data.get("stable", ""),
-            derivative=data.get("derivative", ""),
             range=data.get("range", "(-inf, inf)"),
             parameters=tuple(data.get("parameters", {}).items()),
             bounds=tuple(data.get("bounds", {}).items()),
             kinks=tuple(data.get("kinks", ())),
-            initializer=data.get("initializer", "glorot_uniform"),
+            **{name: data[name] for name in _TEXTS if name in data},
         )
 
     def __str__(self) -> str:
@@ -212,9 +199,16 @@ class Activation:
         """Put numbers for parameters and elementary functions for the activations that are called; simplify."""
         return simplify(substitute(written_out(f"the activation {self.name!r}", expr), constants(self.parameters)))
 
-    def _check(self) -> None:
+    def _check(self, builtin: Activation | None) -> None:
         """Refuse a user's own row here rather than when training begins: unreadable, or at odds with itself."""
         owner = f"the activation {self.name!r}"
+        if builtin is not None:
+            require_same_row(owner, self, builtin, ("parameters", "range") if self.range_text else ("parameters",))
+            return
+        if self.couples:
+            raise ConfigurationError(
+                f"{owner[0].upper()}{owner[1:]} must have a formula of one unit; only softmax couples."
+            )
         value = self._written_out(self.expression)
         slope = self._written_out(self._derived())
         for point in grid(z=REALS):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from backstory.errors import ConfigurationError
 from backstory.expressions import Expr, evaluate
@@ -50,3 +52,18 @@ def require_same(owner: str, what: str, given: Expr, expected: Expr, at: Mapping
         f"The {what} of {owner} must agree with its formula. At {place} it gives {came:.6g} instead of {must:.6g}; "
         f"leave it out to have it worked out from the formula."
     )
+
+
+def require_same_row(owner: str, given: Any, builtin: Any, but: tuple[str, ...]) -> None:
+    """Make sure that a row of the name of a built-in one is that one, whatever its parameters.
+
+    Raises
+    ------
+    ConfigurationError
+        Where another field than those named in `but` differs.
+    """
+    fields = [field.name for field in dataclasses.fields(builtin) if field.name not in but]
+    if any(getattr(given, name) != getattr(builtin, name) for name in fields):
+        raise ConfigurationError(
+            f"{owner[0].upper()}{owner[1:]} exists already, with another formula; choose another name."
+        )

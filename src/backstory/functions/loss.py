@@ -12,9 +12,12 @@ from typing import Any
 from backstory.errors import ConfigurationError, unknown
 from backstory.expressions import ARITIES, ELEMENTARY_RULES, Expr, Name, derivative, parse, simplify, substitute
 from backstory.functions.activation import Activation, call_arities, call_rules, written_out
-from backstory.functions.consistency import grid, require_same
+from backstory.functions.consistency import grid, require_same, require_same_row
 from backstory.functions.domains import REALS, Domain, as_domain, domain_from_dict, domain_to_dict
 from backstory.functions.rows import Bounds, Parameters, as_parameters, called, constants, replaced
+
+_TEXTS = ("formula", "stable", "derivative", "target", "paper", "note")
+"""The fields of a user's own row that a model file keeps as they are."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Loss:
     target : str
         What stands for y in the formulas, in y, n_out and parameters; affine in y (label smoothing). "y" unless given.
     fused : mapping of str to Fused
-        By name of the output activation, the two in one.
+        By name of the output activation, the two in one; only rows of the library's own table have these.
     kinks : tuple of str
         The outputs a, as formulas in y, at which it has no derivative; the value used there is stated in `note`.
     classification : bool
@@ -121,17 +124,8 @@ class Loss:
         object.__setattr__(self, "parameters", parameters)
         object.__setattr__(self, "fused", MappingProxyType(dict(self.fused)))
         object.__setattr__(self, "kinks", tuple(self.kinks))
-        row = _BUILTIN.get(self.name)
-        if row is not None and (row.formula, row.stable, row.derivative) != (
-            self.formula,
-            self.stable,
-            self.derivative,
-        ):
-            raise ConfigurationError(
-                f"The loss {self.name!r} exists already, with another formula; choose another name."
-            )
-        if _BUILTIN and row is None:
-            self._check()
+        if _BUILTIN:
+            self._check(_BUILTIN.get(self.name))
 
     @property
     def is_builtin(self) -> bool:
@@ -168,15 +162,9 @@ class Loss:
         """Return what a model file keeps: name and parameters of a built-in row, the formulas too of a user's own."""
         kept: dict[str, Any] = {"name": self.name, "parameters": dict(self.parameters)}
         if not self.is_builtin:
-            kept |= {"bounds": dict(self.bounds)}
-            kept |= {
-                "formula": self.formula,
-                "stable": self.stable,
-                "derivative": self.derivative,
-                "target": self.target,
-            }
+            kept |= {name: getattr(self, name) for name in _TEXTS}
+            kept |= {"bounds": dict(self.bounds), "kinks": list(self.kinks), "classification": self.classification}
             kept |= {"domain": domain_to_dict(self.domain), "targets": domain_to_dict(self.targets)}
-            kept |= {"kinks": list(self.kinks), "classification": self.classification}
         return kept
 
     @classmethod
@@ -192,16 +180,13 @@ class Loss:
             return builtin(str(data["name"])).replace(**data.get("parameters", {}))
         return cls(
             name=data["name"],
-            formula=data["formula"],
-            stable=data.get("stable", ""),
-            derivative=data.get("derivative", ""),
             domain=domain_from_dict(data.get("domain", "(-inf, inf)")),
             targets=domain_from_dict(data.get("targets", "(-inf, inf)")),
             parameters=tuple(data.get("parameters", {}).items()),
             bounds=tuple(data.get("bounds", {}).items()),
-            target=data.get("target", "y"),
             kinks=tuple(data.get("kinks", ())),
             classification=bool(data.get("classification", False)),
+            **{name: data[name] for name in _TEXTS if name in data},
         )
 
     def __str__(self) -> str:
@@ -222,9 +207,16 @@ class Loss:
         known = (*variables, *(name for name, _ in self.parameters))
         return parse(formula, {**ARITIES, **call_arities()}, known)
 
-    def _check(self) -> None:
+    def _check(self, builtin: Loss | None) -> None:
         """Refuse a user's own row here rather than when training begins: unreadable, or at odds with itself."""
         owner = f"the loss {self.name!r}"
+        if builtin is not None:
+            require_same_row(owner, self, builtin, ("parameters",))
+            return
+        if self.fused:
+            raise ConfigurationError(
+                f"{owner[0].upper()}{owner[1:]} cannot have fused forms; these are the library's own."
+            )
         value = self._written_out(self.expression, 2)
         slope = self._written_out(self._derived(), 2)
         for point in grid(a=self.domain, y=self.targets):

@@ -159,8 +159,8 @@ struct Instruction {
 };
 
 // What Python hands over. Slots are numbered: inputs, outputs, constants, then temporaries.
-// An instruction may write an output slot (and later read it) only when no later instruction reads an input: that is
-// what lets an output lie in the same memory as an input.
+// An instruction may write the first output's slot (and later read it) only when no later instruction reads an input:
+// that is what lets the first output lie in the same memory as an input.
 struct TapeSource {
     int n_inputs = 0;                        // 1 or 2
     int n_outputs = 0;                       // 1 or 2
@@ -186,7 +186,8 @@ public:
     int n_inputs() const { return n_inputs_; }
     int n_outputs() const { return n_outputs_; }
 
-    // outputs[j][i] = formula j at inputs[.][i], i < count. An output may be null (not wanted) or be one of the inputs.
+    // outputs[j][i] = formula j at inputs[.][i], i < count. An output may be null (not wanted); the first, and only the
+    // first, may be one of the inputs.
     // Reads and writes whole vectors of C: all arrays reach padded<T>(count). Results do not depend on how a call is cut.
     template <class T>
     void run(const T* const* inputs /* (n_inputs)(count) */, T* const* outputs /* (n_outputs)(count) */,

@@ -315,10 +315,10 @@ def _better_div(graph: Graph, left: int, right: int) -> int | None:
     # exp(min(z, 0))/(1 + exp(-abs(z))), the stable form of sigmoid.
     exp, inner = graph.operands(left, "exp"), graph.one_plus(right)
     low = graph.operands(exp[0], "min") if exp else None
-    if low and inner is not None and graph.is_constant(low[1], 0.0):
-        if inner == graph.apply("exp", graph.apply("neg", graph.apply("abs", low[0]))):
-            return graph.apply("sigmoid", low[0])
-    return None
+    if low is None or not graph.is_constant(low[1], 0.0):
+        return None
+    fits = inner == graph.apply("exp", graph.apply("neg", graph.apply("abs", low[0])))
+    return graph.apply("sigmoid", low[0]) if fits else None
 
 
 def _better_reciprocal(graph: Graph, operand: int) -> int | None:

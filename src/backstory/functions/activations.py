@@ -59,8 +59,8 @@ _ROWS = (
         kinks=(0.0,),
         range_text="(-alpha, inf)",
         initializer="he_normal",
-        paper="Clevert, Unterthiner & Hochreiter 2016, ICLR, equation 15",
-        note="The slope at z = 0 is that of the left side, alpha.",
+        paper="Clevert, Unterthiner & Hochreiter 2016, ICLR",
+        note="The slope at z = 0 is that of the left side, alpha; with alpha = 1 it is that of the right side too.",
     ),
     Activation(
         "selu",
@@ -99,7 +99,7 @@ _ROWS = (
         derivative="sigmoid(z)*(1 + z*sigmoid(-z))",
         range=Interval(-0.27847, low_open=False),
         initializer="he_normal",
-        paper="Elfwing, Uchibe & Doya 2018, Neural Networks 107, equation 7; as swish: Ramachandran, Zoph & Le 2017",
+        paper="Elfwing, Uchibe & Doya 2018, Neural Networks 107; as swish: Ramachandran, Zoph & Le 2017",
     ),
     Activation(
         "mish",
@@ -107,7 +107,7 @@ _ROWS = (
         derivative="tanh(softplus(z)) + z*sigmoid(z)*(1 - tanh(softplus(z)))*(1 + tanh(softplus(z)))",
         range=Interval(-0.30885, low_open=False),
         initializer="he_normal",
-        paper="Misra 2020, BMVC, equation 1",
+        paper="Misra 2020, BMVC",
     ),
     Activation(
         "softplus",
@@ -116,7 +116,7 @@ _ROWS = (
         derivative="-expm1(-a)",
         range=POSITIVE,
         initializer="he_normal",
-        paper="Dugas, Bengio, Bélisle, Nadeau & Garcia 2001, NeurIPS 13, equation 3",
+        paper="Dugas, Bengio, Bélisle, Nadeau & Garcia 2001, NeurIPS 13",
     ),
     Activation(
         "softsign",

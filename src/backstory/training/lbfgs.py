@@ -34,6 +34,7 @@ def check_options(trainer: Trainer) -> None:
 def run(trainer: Trainer, optimizer: LBFGS) -> History:
     """Minimize the trainer's loss; its parameters hold each iteration's weights as they come."""
     from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     check_options(trainer)
     data, options, engine, parameters = trainer.data, trainer.options, trainer.engine, trainer.parameters
@@ -62,20 +63,21 @@ def run(trainer: Trainer, optimizer: LBFGS) -> History:
         if trainer.stops():
             raise StopIteration
 
-    result = minimize(
-        loss_and_gradient,
-        parameters[free].astype(np.float64),
-        jac=True,
-        method="L-BFGS-B",
-        callback=after_iteration,
-        options={
-            "maxiter": options.epochs,
-            "maxcor": optimizer.memory,
-            "gtol": optimizer.tolerance,
-            "ftol": optimizer.least_reduction,
-            "maxfun": optimizer.max_evaluations,
-        },
-    )
+    with threadpool_limits(limits=1, user_api="blas"):  # the same bits for any number of threads, and nobody spins
+        result = minimize(
+            loss_and_gradient,
+            parameters[free].astype(np.float64),
+            jac=True,
+            method="L-BFGS-B",
+            callback=after_iteration,
+            options={
+                "maxiter": options.epochs,
+                "maxcor": optimizer.memory,
+                "gtol": optimizer.tolerance,
+                "ftol": optimizer.least_reduction,
+                "maxfun": optimizer.max_evaluations,
+            },
+        )
     if not np.isfinite(latest["first"]) or not np.isfinite(result.fun):
         raise divergence(Failure(0, "loss", 0, -1), trainer.steps_done + 1, len(history) + 1, 1.0, history)
     if history.stopped == "epochs" and result.status == 0:

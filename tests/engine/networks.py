@@ -46,10 +46,11 @@ def targets_for(loss: str, n: int, n_out: int, rng: np.random.Generator) -> Any:
 def network(
     sizes: list[int], hidden: str, output: str, loss: str, dtype: str = "float64", seed: int = 3, **more: Any
 ) -> bs.Network:
-    """A network with weights and biases of middling size."""
+    """A network with weights and biases of middling size, small before an exponential."""
     net = bs.Network(sizes, hidden=hidden, output=output, loss=loss, dtype=dtype, seed=seed, **more)
     rng = np.random.default_rng(seed)
-    net.parameters[:] = rng.uniform(0.15, 0.6, net.parameters.shape) * rng.choice([-1, 1], net.parameters.shape)
+    size = 0.3 if hidden == "exp" else 1.0
+    net.parameters[:] = size * rng.uniform(0.15, 0.6, net.parameters.shape) * rng.choice([-1, 1], net.parameters.shape)
     return net
 
 

@@ -73,15 +73,61 @@ BS_INLINE void dense_gradient(const Dense<T>& layer, const WeightTile& tile, Row
                 layer.w.width(tile.panel));
 }
 
+// N x N numbers transposed in registers: to[j * to_row + i] = from[i * from_row + j].
+// Stage S exchanges blocks of S x S: after stages 1, 2, 4, ... every number is in its place.
+#if __has_builtin(__builtin_shufflevector)
+template <class T, int N>
+struct Square {
+    typedef T Row __attribute__((vector_size(N * sizeof(T))));
+    typedef T Unaligned __attribute__((vector_size(N * sizeof(T)), aligned(alignof(T)), may_alias));
+
+    template <int S, int... J>
+    static BS_INLINE void exchange(Row& a, Row& b, std::integer_sequence<int, J...>) {
+        const Row low = __builtin_shufflevector(a, b, ((J & S) == 0 ? J : N + J - S)...);
+        b = __builtin_shufflevector(a, b, ((J & S) == 0 ? J + S : N + J)...);
+        a = low;
+    }
+    template <int S>
+    static BS_INLINE void stages(Row (&x)[N]) {
+        if constexpr (S < N) {
+#pragma GCC unroll 8
+            for (int i = 0; i < N; ++i)
+                if ((i & S) == 0) exchange<S>(x[i], x[i + S], std::make_integer_sequence<int, N>());
+            stages<2 * S>(x);
+        }
+    }
+    static BS_INLINE void transpose(const T* from, size from_row, T* to, size to_row) {
+        Row x[N];
+#pragma GCC unroll 8
+        for (int i = 0; i < N; ++i) x[i] = *reinterpret_cast<const Unaligned*>(from + i * from_row);
+        stages<1>(x);
+#pragma GCC unroll 8
+        for (int i = 0; i < N; ++i) *reinterpret_cast<Unaligned*>(to + i * to_row) = x[i];
+    }
+};
+#else
+template <class T, int N>
+struct Square {
+    static void transpose(const T* from, size from_row, T* to, size to_row) {
+        for (int i = 0; i < N; ++i)
+            for (int j = 0; j < N; ++j) to[j * to_row + i] = from[i * from_row + j];
+    }
+};
+#endif
+
 // Bring the transposed copy of one tile up to date.
 //   w (tile.rows, width) the tile's weights; wt all layers' transposed panels
 template <class T>
 BS_INLINE void transpose_tile(const Dense<T>& layer, const WeightTile& tile, const T* w, T* wt) {
     const size width = layer.w.width(tile.panel), columns = layer.w.valid(tile.panel);
-    const size p = tile.k / panel_width<T>, step = layer.wt.width(p);
-    T* to = wt + layer.wt_at + layer.wt.offset(p) + tile.panel * panel_width<T> * step + tile.k % panel_width<T>;
-    for (size j = 0; j < columns; ++j, to += step)
-        for (size r = 0; r < tile.rows; ++r) to[r] = w[r * width + j];
+    const size p = tile.k / panel_width<T>, row = layer.wt.width(p);
+    T* to = wt + layer.wt_at + layer.wt.offset(p) + tile.panel * panel_width<T> * row + tile.k % panel_width<T>;
+    size j = 0;
+    if (tile.rows == gradient_rows)
+        for (; j + gradient_rows <= columns; j += gradient_rows)
+            Square<T, gradient_rows>::transpose(w + j, width, to + j * row, row);
+    for (; j < columns; ++j)
+        for (size r = 0; r < tile.rows; ++r) to[j * row + r] = w[r * width + j];
 }
 
 }  // namespace bs

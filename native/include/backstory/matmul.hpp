@@ -42,6 +42,7 @@ struct ProductTile {
     size start_row;
     T* c;                  // (rows, NV vectors)
     size c_row;
+    const T* ahead;        // (depth, NV vectors) what will be b next, to fetch meanwhile
 };
 
 // c[i, :] = start[i, :] + sum over k of a[i, k] * b[k, :], for MR rows and NV vectors of columns.
@@ -55,6 +56,7 @@ void product_tile(const ProductTile<T>& x) {
 
     const size row = x.row;
     const T* b = x.b;
+    const T* ahead = x.ahead;
     const T* run_start = x.a;
     for (size left = x.depth; left > 0;) {
         const size count = std::min(left, x.run);
@@ -67,6 +69,8 @@ void product_tile(const ProductTile<T>& x) {
             V<T> bk[NV];
 #pragma GCC unroll 2
             for (int v = 0; v < NV; ++v) bk[v] = load(b + v * lanes<T>);
+            prefetch(ahead);
+            ahead += x.b_row;
 #pragma GCC unroll 16
             for (int i = 0; i < MR; ++i) {
                 const V<T> aik = set1(a[i / 3][(i % 3) * row]);
@@ -101,10 +105,11 @@ template <class T>
 void product_panel(ProductTile<T> x, size width, size first, size last) {
     const auto& kernels = width == static_cast<size>(lanes<T>) ? product_kernels<T, 1> : product_kernels<T, 2>;
     const size tiles = (last - first + tile_rows - 1) / tile_rows;
-    const T *a = x.a, *start = x.start;
+    const T *a = x.a, *start = x.start, *ahead = x.ahead;
     T* c = x.c;
     for (size t = 0, i = first; t < tiles; ++t) {
         const size next = first + (last - first) * (t + 1) / tiles;
+        x.ahead = t * lanes<T> < width ? ahead + t * lanes<T> : x.b;  // tile t fetches vector t of each row
         x.a = a + i * x.row;
         x.start = start + i * x.start_row;
         x.c = c + i * x.c_row;
@@ -125,9 +130,11 @@ BS_INLINE void product(Rows<const T> A, size first, size last, size depth, const
         const T* a = k == 0 ? A.data : A.at(0, k);
         for (size p = 0; p < panels; ++p) {
             const size width = shape.width(p);
+            const T* b = B + shape.offset(p) + k * width;
+            const T* next = p + 1 < panels ? B + shape.offset(p + 1) + k * shape.width(p + 1) : b + block * width;
             T* c = C.data + p * C.step;
-            product_panel<T>({a, A.row, A.run, A.step, B + shape.offset(p) + k * width, width, block,
-                              k == 0 ? start(p) : c, k == 0 ? 0 : C.row, c, C.row},
+            product_panel<T>({a, A.row, A.run, A.step, b, width, block, k == 0 ? start(p) : c, k == 0 ? 0 : C.row, c,
+                              C.row, next},
                              width, first, last);
             if (k + block == depth) done(p);
         }

@@ -84,20 +84,27 @@ struct SoftmaxSums {
 template <class T>
 BS_INLINE V<double> row_doubles(const T* z /* (n) */, std::ptrdiff_t j, std::ptrdiff_t n, double beyond) {
     if (n - j >= lanes<double>) return load_double(z + j);
-    V<double> x = set1(beyond);
-    for (std::ptrdiff_t i = 0; i < n - j; ++i) x[i] = static_cast<double>(z[j + i]);
-    return x;
+    const auto in_row = first_lanes<double>(n - j);
+    if constexpr (std::is_same_v<T, double>)
+        return select(in_row, load_first(z + j, n - j), set1(beyond));
+    else
+        return select(in_row, widen_low(load_first(z + j, n - j)), set1(beyond));
 }
 
 // The first columns n - j (all, where there are more) of a vector of doubles become out[j ...].
 template <class T>
 BS_INLINE void store_row_doubles(T* out /* (n) */, V<double> x, std::ptrdiff_t j, std::ptrdiff_t n) {
-    if (n - j >= lanes<double>) return store_double(out + j, x);
-    for (std::ptrdiff_t i = 0; i < n - j; ++i) out[j + i] = static_cast<T>(x[i]);
+    if (n - j >= lanes<double>)
+        store_double(out + j, x);
+    else if constexpr (std::is_same_v<T, double>)
+        store_first(out + j, x, n - j);
+    else
+        store_first(out + j, narrow(x, x), n - j);
 }
 
-template <class T>
-inline SoftmaxSums softmax_sums(const T* z /* (n) */, std::ptrdiff_t n) {
+// `keep(j, e)` is given e = exp(z - largest) of columns j ... as they are computed (0 beyond n).
+template <class T, class Keep>
+BS_INLINE SoftmaxSums softmax_sums(const T* z /* (n) */, std::ptrdiff_t n, Keep keep) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
     V<double> top = set1(-infinity);
     for (std::ptrdiff_t j = 0; j < n; j += lanes<double>) top = max(top, row_doubles(z, j, n, -infinity));
@@ -106,7 +113,9 @@ inline SoftmaxSums softmax_sums(const T* z /* (n) */, std::ptrdiff_t n) {
     for (std::ptrdiff_t j = 0; j < n; j += lanes<double>) {
         const V<double> x = row_doubles(z, j, n, -infinity);
         const auto is_largest = x == largest_z;
-        rest = rest + select(is_largest, V<double>{}, exp(x - largest_z));
+        const V<double> e = exp(x - largest_z);
+        keep(j, e);
+        rest = rest + select(is_largest, V<double>{}, e);
         ties = ties + select(is_largest, set1(1.0), V<double>{});
     }
     return {largest_z[0], sum(rest) + (sum(ties) - 1.0)};
@@ -114,7 +123,7 @@ inline SoftmaxSums softmax_sums(const T* z /* (n) */, std::ptrdiff_t n) {
 
 template <class T>
 inline void softmax_row(const T* z /* (n) */, T* a /* (n), may be z */, std::ptrdiff_t n) {
-    const SoftmaxSums s = softmax_sums(z, n);
+    const SoftmaxSums s = softmax_sums(z, n, [](std::ptrdiff_t, V<double>) {});
     const V<double> scale = set1(1.0 / s.sum()), largest_z = set1(s.largest);
     for (std::ptrdiff_t j = 0; j < n; j += lanes<double>)
         store_row_doubles(a, exp(row_doubles(z, j, n, s.largest) - largest_z) * scale, j, n);

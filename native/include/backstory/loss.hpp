@@ -174,10 +174,37 @@ BS_INLINE double ordered_sum(const C* x /* (n), readable to n + lanes<double> */
     return sum(total);
 }
 
+// x[j] for j < n (at least; up to a vector more may be written), as C.
+template <class C, class T>
+BS_INLINE void copy_row(C* out, const T* x /* (n) */, std::ptrdiff_t n) {
+    if (n == 1) {
+        out[0] = static_cast<C>(x[0]);
+        return;
+    }
+    for (std::ptrdiff_t j = 0; j < n; j += lanes<T>) {
+        const V<T> v = n - j >= lanes<T> ? load(x + j) : load_first(x + j, n - j);
+        if constexpr (std::is_same_v<C, T>) {
+            store(out + j, v);
+        } else {
+            store(out + j, widen_low(v));
+            store(out + j + lanes<C>, widen_high(v));
+        }
+    }
+}
+
+// One vector of T from consecutive numbers of type C.
+template <class T, class C>
+BS_INLINE V<T> load_as(const C* x /* (lanes<T>) */) {
+    if constexpr (std::is_same_v<C, T>)
+        return load(x);
+    else
+        return narrow(load(x), load(x + lanes<C>));
+}
+
 // Narrow rows are first packed closely, so that 200 rows of one output are 200 numbers and not 200 padded vectors.
 template <class T>
 template <class C, class F>
-void Loss<T>::elementwise(const Block& block, F f) const {
+BS_NOINLINE void Loss<T>::elementwise(const Block& block, F f) const {
     constexpr std::ptrdiff_t longest = 256, slack = lanes<float>;
     alignas(BS_VECTOR_BYTES) C z[longest + slack], y[longest + slack], loss[longest + slack], dz[longest + slack];
     const std::ptrdiff_t width = n_out < longest ? n_out : longest;  // columns at a time
@@ -187,11 +214,9 @@ void Loss<T>::elementwise(const Block& block, F f) const {
         for (std::ptrdiff_t j0 = 0; j0 < n_out; j0 += width) {
             const std::ptrdiff_t columns = n_out - j0 < width ? n_out - j0 : width;
             const std::ptrdiff_t count = rows * columns;
-            for (std::ptrdiff_t r = 0; r < rows; ++r) {
-                const T* z_row = block.z + (r0 + r) * block.stride + j0;
-                const T* y_row = block.targets.dense + block.data_row(r0 + r) * n_out + j0;
-                for (std::ptrdiff_t j = 0; j < columns; ++j) z[r * columns + j] = static_cast<C>(z_row[j]);
-                for (std::ptrdiff_t j = 0; j < columns; ++j) y[r * columns + j] = static_cast<C>(y_row[j]);
+            for (std::ptrdiff_t r = 0; r < rows; ++r) {  // in this order: each row overwrites the last one's excess
+                copy_row(z + r * columns, block.z + (r0 + r) * block.stride + j0, columns);
+                copy_row(y + r * columns, block.targets.dense + block.data_row(r0 + r) * n_out + j0, columns);
             }
             store(z + count, V<C>{});  // the last vector's padding
             store(y + count, V<C>{});
@@ -199,18 +224,20 @@ void Loss<T>::elementwise(const Block& block, F f) const {
             for (std::ptrdiff_t r = 0; r < rows; ++r) {
                 const double row_loss = ordered_sum(loss + r * columns, columns);
                 block.losses[r0 + r] = j0 ? block.losses[r0 + r] + row_loss : row_loss;
-                if (!block.dz) continue;
+            }
+            if (!block.dz) continue;
+            const auto in_row = first_lanes<T>(columns);
+            for (std::ptrdiff_t r = 0; r < rows; ++r) {
                 T* out = block.dz + (r0 + r) * block.stride + j0;
+                const C* from = dz + r * columns;
                 const V<T> factor = set1(block.factor(r0 + r));
-                for (std::ptrdiff_t j = 0; j < columns; j += lanes<T>) {
-                    const C* from = dz + r * columns + j;
-                    V<T> x;
-                    if constexpr (std::is_same_v<C, T>)
-                        x = load(from);
-                    else
-                        x = narrow(load(from), load(from + lanes<C>));
-                    store(out + j, select(first_lanes<T>(columns - j), x * factor, V<T>{}));
-                }
+                if (columns == 1)
+                    store(out, select(in_row, set1(static_cast<T>(from[0])) * factor, V<T>{}));
+                else if (columns <= lanes<T>)
+                    store(out, select(in_row, load_as<T>(from) * factor, V<T>{}));
+                else
+                    for (std::ptrdiff_t j = 0; j < columns; j += lanes<T>)
+                        store(out + j, select(first_lanes<T>(columns - j), load_as<T>(from + j) * factor, V<T>{}));
             }
         }
     }
@@ -219,18 +246,18 @@ void Loss<T>::elementwise(const Block& block, F f) const {
 // The same for a function of whole vectors; a single narrow row, as in online training, is not copied at all.
 template <class T>
 template <class F>
-void Loss<T>::elementwise_vectors(const Block& block, F f) const {
+BS_INLINE void Loss<T>::elementwise_vectors(const Block& block, F f) const {
     if (block.rows == 1 && n_out <= lanes<T>) {
         const V<T> y = load_first(block.targets.dense + block.data_row(0) * n_out, n_out);
         alignas(BS_VECTOR_BYTES) T losses[2 * lanes<T>];
         V<T> loss, dz;
-        f(select(first_lanes<T>(n_out), load(block.z), V<T>{}), y, loss, dz);
+        f(load_first(block.z, n_out), y, loss, dz);
         store(losses, loss);
         block.losses[0] = ordered_sum(losses, n_out);
         if (block.dz) store(block.dz, select(first_lanes<T>(n_out), dz * set1(block.factor(0)), V<T>{}));
         return;
     }
-    elementwise<T>(block, [&](const T* z, const T* y, T* losses, T* dzs, std::ptrdiff_t count) {
+    elementwise<T>(block, [f](const T* z, const T* y, T* losses, T* dzs, std::ptrdiff_t count) {
         for (std::ptrdiff_t i = 0; i < count; i += lanes<T>) {
             V<T> loss, dz;
             f(load(z + i), load(y + i), loss, dz);
@@ -246,7 +273,12 @@ template <class T>
 void Loss<T>::cross_entropy_row(const Block& block, std::ptrdiff_t r) const {
     const T* z = block.z + r * block.stride;                         // (n_out,)
     T* dz = block.dz ? block.dz + r * block.stride : nullptr;        // (n_out,)
-    const SoftmaxSums s = softmax_sums(z, n_out);
+    constexpr std::ptrdiff_t kept = 64;  // columns of which exp(z - largest) is kept; wider rows compute it again
+    alignas(BS_VECTOR_BYTES) double e[kept];
+    const bool narrow_row = n_out <= kept;
+    const SoftmaxSums s = softmax_sums(z, n_out, [&](std::ptrdiff_t j, V<double> x) {
+        if (narrow_row) store(e + j, x);
+    });
     const V<double> largest_z = set1(s.largest);
     const double keep = 1.0 - label_smoothing_, shift = label_smoothing_ / static_cast<double>(n_out);
     const bool dense = block.targets.dense != nullptr;
@@ -269,13 +301,14 @@ void Loss<T>::cross_entropy_row(const Block& block, std::ptrdiff_t r) const {
         sum_t = 1.0;
         sum_tz += keep * (static_cast<double>(z[chosen]) - s.largest);
     }
-    block.losses[r] = std::log1p(s.rest) * sum_t - sum_tz;
+    block.losses[r] = log1p(set1(s.rest))[0] * sum_t - sum_tz;
     if (!dz) return;
 
     const V<double> scale = set1(sum_t / s.sum()), factor = set1(static_cast<double>(block.factor(r)));
-    const double chosen_z = dense ? 0.0 : static_cast<double>(z[chosen]);
+    const double chosen_z = dense ? 0.0 : static_cast<double>(z[chosen]);  // read before dz, which may lie over z
     for (std::ptrdiff_t j = 0; j < n_out; j += lanes<double>) {
-        const V<double> p = exp(row_doubles(z, j, n_out, s.largest) - largest_z) * scale;
+        const V<double> x = narrow_row ? load(e + j) : exp(row_doubles(z, j, n_out, s.largest) - largest_z);
+        const V<double> p = x * scale;
         store_row_doubles(dz, (dense || shift != 0.0 ? p - target(j) : p) * factor, j, n_out);
     }
     if (!dense) {
@@ -294,7 +327,7 @@ void Loss<T>::softmax_tape_row(const Block& block, std::ptrdiff_t r) const {
     alignas(BS_VECTOR_BYTES) double loss[longest + lanes<double>], da[longest + lanes<double>];
     const T* z = block.z + r * block.stride;                                        // (n_out,)
     const T* targets = block.targets.dense + block.data_row(r) * n_out;             // (n_out,)
-    const SoftmaxSums s = softmax_sums(z, n_out);
+    const SoftmaxSums s = softmax_sums(z, n_out, [](std::ptrdiff_t, V<double>) {});
     const V<double> largest_z = set1(s.largest), scale = set1(1.0 / s.sum());
     const auto run = [&](std::ptrdiff_t j0) {  // p, y, loss and da of columns j0 ...; returns how many
         const std::ptrdiff_t columns = n_out - j0 < longest ? n_out - j0 : longest;

@@ -165,6 +165,12 @@ BS_INLINE V<T> load_first(const T* p, std::ptrdiff_t count) {
     else if constexpr (std::is_same_v<T, double>)
         return V<T>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1u), p));
     else
+#elif defined(BS_AVX2)
+    if constexpr (std::is_same_v<T, float>)
+        return V<T>(_mm256_maskload_ps(p, __m256i(first_lanes<T>(count))));
+    else if constexpr (std::is_same_v<T, double>)
+        return V<T>(_mm256_maskload_pd(p, __m256i(first_lanes<T>(count))));
+    else
 #endif
     {
         V<T> x{};
@@ -180,6 +186,12 @@ BS_INLINE void store_first(T* p, std::type_identity_t<V<T>> x, std::ptrdiff_t co
         _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1u), __m512(x));
     else if constexpr (std::is_same_v<T, double>)
         _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << count) - 1u), __m512d(x));
+    else
+#elif defined(BS_AVX2)
+    if constexpr (std::is_same_v<T, float>)
+        _mm256_maskstore_ps(p, __m256i(first_lanes<T>(count)), __m256(x));
+    else if constexpr (std::is_same_v<T, double>)
+        _mm256_maskstore_pd(p, __m256i(first_lanes<T>(count)), __m256d(x));
     else
 #endif
         std::memcpy(p, &x, static_cast<std::size_t>(count) * sizeof(T));
@@ -368,7 +380,14 @@ BS_INLINE element<X> sum(X a) {
 template <VectorLike X>
 BS_INLINE element<X> largest(X a) {
     using T = element<X>;
+#if defined(BS_AVX512)
+    if constexpr (std::is_same_v<T, float>)
+        return _mm512_reduce_max_ps(__m512(a));
+    else
+        return _mm512_reduce_max_pd(__m512d(a));
+#else
     return fold(a, [](T p, T q) { return p > q ? p : q; });
+#endif
 }
 
 // ---------------------------------------------------------------------------------------------------------------

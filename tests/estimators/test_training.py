@@ -84,6 +84,24 @@ def test_divergence_is_both_errors_and_says_where(solver: str) -> None:
     assert caught.value.step == 1
 
 
+def test_divergence_under_early_stopping_keeps_the_best_weights() -> None:
+    regressor = MLPRegressor(
+        hidden_layer_sizes=20,
+        solver="sgd",
+        learning_rate_init=0.5,
+        activation="identity",
+        early_stopping=True,
+        random_state=0,
+    )
+    with pytest.warns(
+        ConvergenceWarning, match=r"^Training stopped: .* Early stopping kept the weights of the best epoch"
+    ):
+        regressor.fit(10 * X, X[:, 0])
+    assert np.isnan(regressor.validation_scores_[-1])
+    assert np.isfinite(regressor.predict(X)).all()
+    assert regressor.score(10 * X, X[:, 0]) > -1e300
+
+
 @QUIET
 def test_labels_are_strings_where_y_has_strings() -> None:
     classifier = MLPClassifier((8,), solver="lbfgs", random_state=0).fit(X, LABELS)

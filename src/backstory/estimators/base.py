@@ -113,7 +113,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         ConfigurationError, DataError
             A parameter outside its domain, or rows that do not fit; both are ValueErrors.
         DivergenceError
-            A number became NaN or infinite; also a ValueError. The last good weights stay.
+            A number became NaN or infinite; also a ValueError. The last good weights stay. With early stopping the
+            best epoch's weights are kept instead, and a ConvergenceWarning says so.
 
         Warns
         -----
@@ -200,6 +201,11 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
                 )
         except KeyboardInterrupt:
             _warn("Training interrupted by user.")
+        except DivergenceError as error:
+            if self.validation_scores_ is None or self.best_validation_score_ == -math.inf:
+                raise
+            self.validation_scores_.append(math.nan)
+            _warn(f"{error} Early stopping kept the weights of the best epoch.", ConvergenceWarning)
         if self.early_stopping:
             network.parameters[:] = self._best_parameters
 
@@ -213,14 +219,12 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
 
     def _split(self, data: Data, random: Any) -> tuple[Data, Data]:
         """(training rows, held-out rows); the same ones that scikit-learn draws."""
-        rows = np.arange(len(data))
-        train, held_out = train_test_split(
-            rows, random_state=random, test_size=self.validation_fraction, stratify=self._strata(data.y)
-        )
+        strata, share = self._strata(data.y), self.validation_fraction
+        train, held_out = train_test_split(np.arange(len(data)), random_state=random, test_size=share, stratify=strata)
         if len(held_out) < 2:
             raise DataError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset: "
-                f"{self.validation_fraction} of {len(data)} rows is {len(held_out)}, and a score needs 2."
+                f"{share} of {len(data)} rows is {len(held_out)}, and a score needs 2."
             )
         return take(data, train), take(data, held_out)
 

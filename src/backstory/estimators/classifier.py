@@ -238,7 +238,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         return y.shape[1], "sigmoid", "binary_cross_entropy"
 
     def _strata(self, y: Array) -> Array | None:
-        return y if y.ndim == 2 and y.shape[1] == 1 else None
+        return y > 0.5 if y.ndim == 2 and y.shape[1] == 1 else None
 
     def _outputs_score(self, y: Array, outputs: Array, sample_weight: Array | None) -> float:
         right = outputs.argmax(axis=1) == y if y.ndim == 1 else ((outputs > 0.5) == (y > 0.5)).all(axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,7 +98,9 @@ class EpochEnd:
     def _score_improved(self, event: Event, held_out: Data) -> bool:
         e, network = self.estimator, event.network
         outputs = network.predict(held_out.X, threads=e.threads)
-        score = e._outputs_score(held_out.y, outputs, held_out.sample_weight)
+        with np.errstate(over="ignore"):  # of a model that diverges
+            finite = bool(np.isfinite(outputs).all())
+            score = e._outputs_score(held_out.y, outputs, held_out.sample_weight) if finite else math.nan
         e.validation_scores_.append(score)
         self._say(f"Validation score: {score:f}")
         improved = score >= e.best_validation_score_ + e.tol

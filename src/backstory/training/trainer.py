@@ -224,7 +224,8 @@ class Trainer:
             means = (losses.reshape(n, per_epoch) * sizes).sum(axis=1) / sizes.sum(axis=1)
         else:
             means = losses.reshape(n, per_epoch).sum(axis=1)
-        penalty = penalty_term(self.spec, self.parameters)[0]
+        with np.errstate(over="ignore"):  # weights may be finite and their squares not
+            penalty = penalty_term(self.spec, self.parameters)[0]
         for epoch in range(n):
             validation_loss, metrics = self.validate()
             figures = Epoch(

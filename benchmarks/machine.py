@@ -1,4 +1,7 @@
-"""The machine that is measured on, and the limits that hold for everybody on it. Imports nothing that starts threads."""
+"""The machine that is measured on, and the limits that hold for everybody on it.
+
+It imports nothing that starts threads, because limits must be set before that.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 from benchmarks.timing import Timed
 from benchmarks.works import Work
 
@@ -63,22 +62,22 @@ def headline(results: Sequence[Measured]) -> str:
 def section(result: Measured) -> str:
     """One work: every contender, quickest first."""
     work = result.work
+    loss = work.loss.replace("_", " ")
     lines = [
         f"### {work.name}",
         "",
-        f"{work.rows:,} rows, {work.steps:,} steps an epoch; {work.output} output, {work.loss.replace('_', ' ')}; "
-        f"learning rate {work.learning_rate:g}.",
+        f"{work.rows:,} rows, {work.steps:,} steps; {work.output} output, {loss}, rate {work.learning_rate:g}.",
         "",
-        "| contender | median per step | quartiles | to backstory | compiling | loss after one epoch | off the reference |",
+        "| contender | per step | quartiles | to backstory | compiling | loss after one epoch | off the reference |",
         "|---|---|---|---|---|---|---|",
     ]
     for timed in sorted(result.timed, key=lambda timed: timed.median):
         low, high = timed.quartiles
         compiling = f"{timed.compile_seconds:.2f} s" if timed.compile_seconds else "none"
-        lines.append(
-            f"| {timed.name} | {duration(timed.median)} | {duration(low)} to {duration(high)} "
-            f"| {figure(timed.median / result.ours.median)} × | {compiling} | {timed.verdict.loss:.6f} | {timed.verdict.off:.0e} |"
-        )
+        times = f"{duration(timed.median)} | {duration(low)} to {duration(high)}"
+        ratio_to_ours = f"{figure(timed.median / result.ours.median)} ×"
+        checked = f"{timed.verdict.loss:.6f} | {timed.verdict.off:.0e}"
+        lines.append(f"| {timed.name} | {times} | {ratio_to_ours} | {compiling} | {checked} |")
     lines += [f"| {name} | – | – | – | – | {why} | – |" for name, why in result.absent.items()]
     return "\n".join(lines)
 
@@ -92,15 +91,16 @@ Written by `make bench`. The ratio is how many times as long the fastest peer ta
 
 ## How it is measured
 
-- All contenders run in the same process, on the same data, from the same first weights, with the same hyper-parameters, in float32, each
-  allowed the same {threads} processors and threads. They visit the rows in the given order, unshuffled, so that all compute the same numbers.
-- Before anything is timed, every contender trains one epoch, and its weights and loss are compared with the reference engine's in
-  float64: "off the reference" is the distance between them in parts of the way they went. One that does not do the same work
-  stops the run.
-- Everybody is warmed up. Compiling is apart, in its own column. Then samples of about {seconds:g} s are taken in turn, {repeats} rounds, the order moving
-  on by one each round; a row gives the median over the rounds and the quartiles.
-- backstory is timed through `Network.fit`, with all its checks and its history. Peers are given their best case: batches are cut and put
-  on the device beforehand, buffers are donated, the optimizer is the quickest variant the library has.
+- All contenders run in the same process, on the same data, from the same first weights, with the same hyper-parameters,
+  in float32, each allowed the same {threads} processors and threads. They visit the rows in the given order, not
+  shuffled, so that all compute the same numbers.
+- Before anything is timed, every contender trains one epoch, and its weights and loss are compared with the reference
+  engine's in float64; "off the reference" is the distance in parts of the way they went. One that does not do the same
+  work stops the run.
+- Everybody is warmed up. Compiling is apart, in its own column. Then samples of about {seconds:g} s are taken in turn,
+  {repeats} rounds, the order moving on by one each round; a row gives the median over the rounds and the quartiles.
+- backstory is timed through `Network.fit`, with all its checks and its history. Peers are given their best case:
+  batches are cut and put on the device beforehand, buffers are donated, optimizers are the library's quickest variant.
 
 ## What is not claimed
 
@@ -120,9 +120,7 @@ Written by `make bench`. The ratio is how many times as long the fastest peer ta
 """
 
 
-def markdown(
-    results: Sequence[Measured], *, machine: Sequence[str], threads: int, repeats: int, seconds: float
-) -> str:
+def markdown(results: Sequence[Measured], *, machine: Sequence[str], threads: int, repeats: int, seconds: float) -> str:
     """The whole page."""
     return TEXT.format(
         headline=headline(results),

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 import backstory as bs
-from benchmarks.peers import Contender
-from benchmarks.peers.contender import Parameters
+from benchmarks.peers.contender import Contender, Parameters
 from benchmarks.works import Array, Task
 
 LOSS_TOLERANCE = 1e-2
 """Relative, after an epoch, for float32 contenders against float64."""
 WAY_TOLERANCE = {"sgd": 1e-3, "adam": 0.2}
-"""How far off the reference's weights after an epoch, in parts of the way they went. Adam divides gradients by their size,
-which makes rounding near a ReLU's kink large, and scikit-learn adds its epsilon before the correction for the start."""
+"""How far off the reference's weights after an epoch, in parts of the way they went. Adam divides gradients by their
+size, which makes rounding near a ReLU's kink large, and scikit-learn adds its epsilon at another place."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,7 @@ class Referee:
         return found
 
 
-def measure(
-    task: Task, kinds: Sequence[type[Contender]], *, threads: int, repeats: int, seconds: float
-) -> list[Timed]:
+def measure(task: Task, kinds: Sequence[type[Contender]], *, threads: int, repeats: int, seconds: float) -> list[Timed]:
     """Time the contenders on a task.
 
     Each is built, trained for one epoch that is compared with the referee's and not timed, then asked for as many
@@ -122,7 +119,8 @@ def measure(
             i = (place + k) % len(contenders)
             times[i, k] = sample(contenders[i], epochs[i]) / (epochs[i] * task.work.steps)
     return [
-        Timed(kind.name, kind.ours, times[i], contenders[i].compile_seconds, verdicts[i]) for i, kind in enumerate(kinds)
+        Timed(kind.name, kind.ours, times[i], contenders[i].compile_seconds, verdicts[i])
+        for i, kind in enumerate(kinds)
     ]
 
 

@@ -1,8 +1,9 @@
-"""The works that are timed: one row each, with data and first weights made from a seed, the same for every contender."""
+"""The works that are timed, one row each; data and first weights come from a seed, the same for every contender."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def make(work: Work, seed: int = 0) -> Task:
         y = aims.argmax(axis=1).astype(np.int64)
     else:
         y = (1 / (1 + np.exp(-aims))).astype(np.float32)
-    shapes = list(zip(work.sizes[:-1], work.sizes[1:], strict=True))
+    shapes = list(pairwise(work.sizes))
     weights = [random.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape)) for shape in shapes]
     biases = [random.uniform(-0.1, 0.1, n) for _, n in shapes]
     return Task(

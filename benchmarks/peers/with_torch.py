@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ class TorchEager(Contender):
         work = task.work
         nn: Any = torch.nn
         acts = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
-        self.linear = [nn.Linear(a, b) for a, b in zip(work.sizes[:-1], work.sizes[1:], strict=True)]
+        self.linear = [nn.Linear(a, b) for a, b in pairwise(work.sizes)]
         with torch.no_grad():
             for layer, W, b in zip(self.linear, task.weights, task.biases, strict=True):
                 layer.weight.copy_(torch.from_numpy(W.T))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 import backstory as bs
 
 both_engines = pytest.mark.parametrize("engine", ["reference", "native"])
 
 
-def logistic(sizes: list[int], weights: list[ArrayLike], biases: list[ArrayLike] | None, **options: Any) -> bs.Network:
+def logistic(
+    sizes: list[int], weights: Sequence[ArrayLike], biases: Sequence[ArrayLike] | None, **options: Any
+) -> bs.Network:
     """A network of logistic units with the given parameters; weights are (n_in, n_out)."""
     options = {"hidden": "sigmoid", "output": "sigmoid", "loss": "half_squared_error"} | options
     net = bs.Network(sizes, biases=biases is not None, seed=0, **options)
@@ -31,5 +34,4 @@ def close(values: Any, expected: Any, within: float = 1e-9) -> bool:
 
 def as_printed(values: Any, printed: ArrayLike, digits: int) -> bool:
     """Whether values rounded to so many decimals are the printed ones."""
-    rounded: NDArray[np.float64] = np.round(np.asarray(values, dtype=np.float64), digits)
-    return np.array_equal(rounded, np.round(np.asarray(printed, dtype=np.float64), digits))
+    return np.array_equal(np.round(np.asarray(values), digits), np.round(np.asarray(printed, dtype=np.float64), digits))

@@ -1,8 +1,8 @@
 """The run behind the "overfitting" figures of Nielsen, "Neural networks and deep learning" (2015), chapter 3.
 
-784-30-10 logistic units, cross-entropy, the first 1,000 images, batches of 10, eta 0.5, 400 epochs, lambda 0 and 0.1. The
-decay ``w = (1 - eta lambda / n) w`` is descent on the penalty ``lambda / (2 n) sum w^2``, n = 1,000: ``L2(lambda / n)``. Curves:
-fig/*.json of github.com/mnielsen/neural-networks-and-deep-learning (MIT).
+784-30-10 logistic units, cross-entropy, the first 1,000 images, batches of 10, eta 0.5, 400 epochs, lambda 0 and 0.1.
+The decay ``w = (1 - eta lambda / n) w`` is descent on the penalty ``lambda / (2 n) sum w^2``, n = 1,000, which is
+``L2(lambda / n)``. Curves: fig/*.json of github.com/mnielsen/neural-networks-and-deep-learning (MIT).
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Trask, "A neural network in 11 lines of Python", 2015: logistic units without biases, full batches, rate 1.
 
-The post adds ``X.T @ ((y - a) * a * (1 - a))`` to the weights: gradient descent on 1/2 of the squared errors, summed over
-the rows. Its weights are drawn by ``2 * np.random.random(...) - 1`` after ``np.random.seed(1)``.
+The post adds ``X.T @ ((y - a) * a * (1 - a))`` to the weights: gradient descent on 1/2 of the squared errors, summed
+over the rows. Its weights are drawn by ``2 * np.random.random(...) - 1`` after ``np.random.seed(1)``.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ X = np.array([[0.0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
 
 def drawn(sizes: list[int]) -> bs.Network:
     random = np.random.RandomState(1)  # the post's generator, a part of its recipe
-    weights = [2 * random.random_sample(shape) - 1 for shape in zip(sizes[:-1], sizes[1:], strict=True)]
+    weights = [2 * random.random_sample(shape) - 1 for shape in pairwise(sizes)]
     return logistic(sizes, weights, None, reduction="sum")
 
 

@@ -9,7 +9,7 @@ import backstory as bs
 from tests.proofs.networks import as_printed, both_engines, close, logistic
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Mazur, "A step by step backpropagation example", 2015: 2-2-2, logistic, 1/2 sum of squares, eta 0.5, biases not updated
+# Mazur, "A step by step backpropagation example", 2015: 2-2-2, logistic, 1/2 sum of squares, eta 0.5, biases frozen
 
 MAZUR_X, MAZUR_Y = [[0.05, 0.10]], [[0.01, 0.99]]
 
@@ -47,7 +47,8 @@ def test_mazur_forward_and_gradients(engine: str) -> None:
     assert close(delta1, [[0.00877135468948693, 0.009954254705217196]])
     found = net.gradients(MAZUR_X, MAZUR_Y, threads=1, engine=engine)
     assert close(
-        found.weights[0], [[0.0004385677344743465, 0.0004977127352608599], [0.000877135468948693, 0.0009954254705217198]]
+        found.weights[0],
+        [[0.0004385677344743465, 0.0004977127352608599], [0.000877135468948693, 0.0009954254705217198]],
     )
     assert close(
         found.weights[1], [[0.08216704056423077, -0.02260254047747507], [0.08266762784753325, -0.022740242215978222]]
@@ -101,7 +102,7 @@ def test_mazur_with_a_trained_bias_per_unit(engine: str) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# MacLeod, "An introduction to practical neural networks and genetic algorithms", the 0.35 / 0.9 example: 2-2-1, no biases
+# MacLeod, "An introduction to practical neural networks and genetic algorithms", the 0.35 / 0.9 example: no biases
 
 MACLEOD_X, MACLEOD_Y = [[0.35, 0.9]], [[0.5]]
 
@@ -124,7 +125,7 @@ def test_macleod(engine: str) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Nielsen, "Neural networks and deep learning" (2015), chapter 3: one neuron, input 1, target 0, quadratic cost, eta 0.15
+# Nielsen, "Neural networks and deep learning" (2015), chapter 3: one neuron, input 1, target 0, 1/2 (y - a)^2, eta 0.15
 
 
 @both_engines
@@ -186,7 +187,12 @@ def test_sklearn_test_fit(engine: str) -> None:
 def test_goodfellow_xor(engine: str) -> None:
     X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]
     net = logistic(
-        [2, 2, 1], [[[1, 1], [1, 1]], [[1], [-2]]], [[0, -1], [0]], hidden="relu", output="identity", loss="squared_error"
+        [2, 2, 1],
+        [[[1, 1], [1, 1]], [[1], [-2]]],
+        [[0, -1], [0]],
+        hidden="relu",
+        output="identity",
+        loss="squared_error",
     )
     hidden, output = net.activations(X, engine=engine)
     assert hidden.tolist() == [[0.0, 0.0], [1.0, 0.0], [1.0, 0.0], [2.0, 1.0]]

@@ -19,7 +19,7 @@ from backstory.errors import ConfigurationError, DataError
 from backstory.model import Network
 from backstory.training.callbacks import EarlyStopping
 from backstory.training.history import History
-from backstory.training.optimizers import Adam
+from backstory.training.optimizers import AdamW
 from backstory.training.schedules import Cosine
 
 FEWEST_ROWS = 10
@@ -29,18 +29,22 @@ STEPS = 6000
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a table of n rows is trained on: Adam, its rate rising for an epoch and then falling along a cosine to 0.
+    """How a table of n rows is trained on: AdamW, its rate rising for an epoch and then falling along a cosine to 0.
+
+    Rate and decay are those that did best, over 21 splits of 15 small and middling tables, among rates of 0.001 to
+    0.02 and decays of 0 to 1.
 
     Examples
     --------
     >>> Recipe.of(n=150)
-    Recipe(batch_size=16, epochs=200, learning_rate=0.003, patience=40)
+    Recipe(batch_size=16, epochs=200, patience=66, learning_rate=0.01, weight_decay=0.1)
     """
 
     batch_size: int
     epochs: int
-    learning_rate: float = 0.003
-    patience: int = 10
+    patience: int
+    learning_rate: float = 0.01
+    weight_decay: float = 0.1
 
     @classmethod
     def of(cls, n: int, batch_size: int | None = None, epochs: int | None = None) -> Recipe:
@@ -49,7 +53,12 @@ class Recipe:
             batch_size = min(max(2 ** round(math.log2(max(n, 1) / 64)), 16), 256)
         if epochs is None:
             epochs = min(max(STEPS * batch_size // n, 20), 200)
-        return cls(batch_size, epochs, patience=max(epochs // 5, 5))
+        return cls(batch_size, epochs, patience=max(epochs // 3, 5))
+
+    def optimizer(self, n: int) -> AdamW:
+        """The optimizer for n training rows."""
+        rate = Cosine(self.learning_rate, warmup=-(-n // self.batch_size))
+        return AdamW(rate, weight_decay=self.weight_decay)
 
 
 def run(
@@ -84,7 +93,7 @@ def run(
     history = net.fit(
         X[rest],
         y[rest],
-        optimizer=Adam(Cosine(plan.learning_rate, warmup=-(-len(rest) // plan.batch_size))),
+        optimizer=plan.optimizer(len(rest)),
         batch_size=plan.batch_size,
         epochs=plan.epochs,
         validation=(X[held], y[held]),

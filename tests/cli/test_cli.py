@@ -86,6 +86,13 @@ def test_a_reader_that_has_seen_enough_is_no_error(iris_model: Path, tables: Pat
     assert result.stderr == ""
 
 
+def test_a_terminal_without_unicode_is_no_error(iris_model: Path, tables: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    result = python("evaluate", iris_model, tables / "iris.csv", env=environment)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("accuracy ")
+
+
 def test_interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt

@@ -18,6 +18,7 @@ from backstory.cli.train import Recipe, hidden_units, network, split
 from backstory.data.files import read
 from backstory.data.table import Table
 from backstory.errors import ConfigurationError
+from backstory.network.file import save
 from tests.cli.conftest import Run
 
 
@@ -221,6 +222,19 @@ def test_bad_options(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_names_with_brackets_are_printed_as_they_are(run: Run, tables: Path, tmp_path: Path) -> None:
+    frame = pandas.read_csv(tables / "iris.csv").replace({"target": {"setosa": "[red]setosa[/]"}})
+    folder = tmp_path / "[bold]"
+    folder.mkdir()
+    frame.rename(columns={"target": "[red]kind"}).to_csv(folder / "[b].csv", index=False)
+    words = ("--target", "[red]kind", "--epochs", 2, "--out", folder / "[m]")
+    result = run("train", folder / "[b].csv", *words)
+    assert result.code == 0, result.err
+    assert "[red]kind: 3 classes" in result.out
+    assert f"Saved {folder / '[m]'}." in result.out
+    assert "[red]setosa[/]" in run("evaluate", folder / "[m]", folder / "[b].csv").out
+
+
 def test_too_few_rows(run: Run, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x,t\n1,a\n2,b\n", encoding="utf-8")
     result = run("train", tmp_path / "t.csv", "--target", "t")
@@ -232,6 +246,16 @@ def test_a_model_without_a_table(run: Run, tables: Path, tmp_path: Path) -> None
     result = run("evaluate", tmp_path / "m", tables / "iris.csv")
     assert result.code == 2
     assert "must know the columns it was trained on. It holds a network only;" in result.err
+
+
+def test_a_damaged_encoding_is_a_damaged_file(tmp_path: Path) -> None:
+    net = bs.Network([4, 3], seed=0)
+    for encoding in ({}, None, [1]):
+        save(tmp_path / "m", net.spec, net.parameters, {"table": encoding})
+        with pytest.raises(
+            bs.ModelFileError, match=r"has a damaged header\. A table's encoding must have all its parts"
+        ):
+            bs.load(tmp_path / "m")
 
 
 def test_a_table_is_no_model(run: Run, tables: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,9 +18,10 @@ MOST_CLASSES = 12
 
 
 def console() -> Console:
-    """The terminal; numbers and paths are not colored by guess, and lines are not wrapped in files."""
-    from sys import stdout
-
+    """The terminal: nothing colored by guess, no lines wrapped in files, no error for signs it cannot show."""
+    stdout = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):
+        stdout.reconfigure(errors="replace")
     return Console(highlight=False, soft_wrap=not stdout.isatty())
 
 

@@ -106,7 +106,7 @@ def run(
     found = figures(table, net.predict(X[held], threads=threads), y[held])
     say.print(pairs((f"  {figure.name}", figure.text, figure.remark) for figure in found))
     say.print("The best epoch was chosen by these rows, so expect a little less on others.")
-    say.print(f"\nSaved {out}. Measure it on other rows: backstory evaluate {out} DATA")
+    say.print(f"\nSaved {out}. Measure it on other rows: backstory evaluate {out} DATA", markup=False)
 
 
 def hidden_units(text: str | None) -> list[int]:

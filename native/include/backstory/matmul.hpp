@@ -102,8 +102,12 @@ inline constexpr auto product_kernels = []<std::size_t... I>(std::index_sequence
 // One panel of columns: rows [first, last) of c from rows [first, last) of a, in tiles of nearly equal height.
 // x.a, x.c (and x.start, unless one row serves all) point at row 0.
 template <class T>
-void product_panel(ProductTile<T> x, size width, size first, size last) {
+BS_INLINE void product_panel(ProductTile<T> x, size width, size first, size last) {
     const auto& kernels = width == static_cast<size>(lanes<T>) ? product_kernels<T, 1> : product_kernels<T, 2>;
+    if (last - first <= tile_rows) {  // one tile, as small networks have
+        x.a += first * x.row, x.start += first * x.start_row, x.c += first * x.c_row;
+        return kernels[last - first - 1](x);
+    }
     const size tiles = (last - first + tile_rows - 1) / tile_rows;
     const T *a = x.a, *start = x.start, *ahead = x.ahead;
     T* c = x.c;

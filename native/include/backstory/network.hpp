@@ -158,6 +158,7 @@ struct Dropout {
 template <class T>
 void forward(const Network<T>& net, Buffers<T>& at, Rows<const T> x, const T* w, const Source<T>& source,
              const Dropout* dropout, size first, size last) {
+    if (first == last) return;
     const size L = net.layers.size();
     Rows<const T> a_prev = x;
     for (size l = 1; l < L; ++l) {
@@ -193,6 +194,7 @@ void losses(const Network<T>& net, Buffers<T>& at, const Source<T>& source, cons
 // Rows [first, last) from dz^L back to dz^1 in d[1], and with buffers for it to dX in d[0].
 template <class T>
 void backward(const Network<T>& net, Buffers<T>& at, const T* wt, size first, size last) {
+    if (first == last) return;
     for (size l = net.layers.size(); l > (at.d[0].data ? 0 : 1); --l) {
         const Rows<T>& da = at.d[l - 1];
         dense_backward<T>(net.layers[l - 1], at.d[l], wt, da, first, last, [&](size p) {

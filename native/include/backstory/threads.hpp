@@ -157,6 +157,7 @@ struct Share {
     std::size_t first, last;
 };
 BS_INLINE Share share(std::size_t total, int thread, int count) {
+    if (count == 1) return {0, total};
     const auto t = static_cast<std::size_t>(thread), n = static_cast<std::size_t>(count);
     return {total * t / n, total * (t + 1) / n};
 }

@@ -96,7 +96,7 @@ def main() -> int:
     mnist.add_argument("--seeds", type=int, default=5)
     mnist.add_argument("--threads", type=int)
     xor = runs.add_parser("xor", help="2-2-1 and 2-3-1, logistic")
-    xor.add_argument("--seeds", type=int, default=1_000)
+    xor.add_argument("--seeds", type=int, default=500)
     chosen = parser.parse_args()
     if chosen.run == "mnist":
         report_mnist(chosen.data, chosen.seeds, chosen.threads)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,7 @@ class Net:
         self.X = rng.normal(size=(n, sizes[0])).astype(dtype)
         self.y = rng.normal(size=(n, sizes[-1])).astype(dtype)
         parts = [
-            part
-            for a, b in zip(sizes, sizes[1:], strict=False)
-            for part in (rng.normal(size=a * b) / a**0.5, 0.1 * rng.normal(size=b))
+            part for a, b in pairwise(sizes) for part in (rng.normal(size=a * b) / a**0.5, 0.1 * rng.normal(size=b))
         ]
         self.parameters = np.concatenate(parts).astype(dtype)
         identity = module.Activation("identity")
@@ -63,7 +62,7 @@ class Net:
 
     def layers(self, flat: Any) -> Iterator[tuple[Any, Any]]:
         at = 0
-        for a, b in zip(self.sizes, self.sizes[1:], strict=False):
+        for a, b in pairwise(self.sizes):
             yield flat[at : at + a * b].reshape(a, b), flat[at + a * b : at + a * b + b]
             at += a * b + b
 
@@ -84,7 +83,9 @@ class Net:
                 dz = (dz @ W.T) * (1 - a**2)
         return values[-1], loss, np.concatenate(gradient)
 
-    def trained(self, threads: int = 1, rule: str = "sgd", steps: int = 4, batch: int | None = None, **options: Any) -> Any:
+    def trained(
+        self, threads: int = 1, rule: str = "sgd", steps: int = 4, batch: int | None = None, **options: Any
+    ) -> Any:
         """What some steps make of the parameters, and the program's report."""
         n = len(self.X)
         batch = batch or n

@@ -1,0 +1,324 @@
+"""The native engine's adapter: failures, signals, forks, many callers, the choice of instruction set and threads."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backstory as bs
+from backstory.engine import native, reference
+from backstory.engine.contract import Chunk, Failure
+from backstory.network.spec import Spec
+
+SPEC = Spec.of([4, 30, 20, 3], "tanh", "softmax", "cross_entropy", dtype="float64")
+
+
+def parameters_of(spec: Spec, seed: int = 0) -> Any:
+    return (0.4 * np.random.default_rng(seed).normal(size=spec.n_parameters)).astype(spec.dtype)
+
+
+def chunk_of(spec: Spec, rows: int = 60, batch: int = 20, steps: int = 9, **changes: Any) -> Chunk:
+    rng = np.random.default_rng(1)
+    order = np.concatenate([rng.permutation(rows) for _ in range(steps * batch // rows + 1)])[: steps * batch]
+    chunk = Chunk(
+        X=rng.normal(size=(rows, spec.n_in)).astype(spec.dtype),
+        y=rng.integers(0, spec.n_out, rows),
+        sample_weight=None,
+        order=order,
+        offsets=np.arange(steps + 1) * batch,
+        first_step=0,
+        learning_rates=np.full(steps, 0.05),
+        epochs=np.arange(steps) // 3,
+        seed=11,
+        dropout=(0.0,) * (spec.n_layers - 1),
+        clip_norm=None,
+        clip_value=None,
+        frozen=(False,) * len(spec.layout),
+        record=np.zeros(steps, dtype=np.bool_),
+    )
+    return replace(chunk, **changes)
+
+
+def train(engine: Any, chunk: Chunk, optimizer: Any = None, threads: int = 1) -> tuple[Any, Any]:
+    rule = (optimizer or bs.SGD(0.05)).rule()
+    parameters = parameters_of(engine.spec)
+    state = {name: np.full_like(parameters, value) for name, value in rule.slots.items()}
+    return parameters, engine.train(parameters, rule, state, chunk, threads)
+
+
+# ---- Failures
+
+
+def with_bad_input(chunk: Chunk) -> Chunk:
+    X = chunk.X.copy()
+    X[int(chunk.order[chunk.offsets[4] + 3]), 2] = np.nan
+    return replace(chunk, X=X)
+
+
+def with_bad_weight(chunk: Chunk) -> Chunk:
+    weight = np.ones(len(chunk.X), chunk.X.dtype)
+    weight[int(chunk.order[chunk.offsets[4] + 3])] = np.inf
+    return replace(chunk, sample_weight=weight)
+
+
+def with_wild_rate(chunk: Chunk) -> Chunk:
+    return replace(chunk, learning_rates=np.where(np.arange(chunk.steps) == 5, np.inf, chunk.learning_rates))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    "optimizer", [bs.SGD(0.05), bs.SGD(0.05, momentum=0.9), bs.Adam(0.01), bs.Lion(0.01)], ids=repr
+)
+@pytest.mark.parametrize("spoil", [with_bad_input, with_bad_weight, with_wild_rate])
+def test_a_failure_is_found_where_the_reference_finds_it(spoil: Any, optimizer: Any, threads: int) -> None:
+    chunk = spoil(chunk_of(SPEC, record=np.ones(9, dtype=np.bool_)))
+    wanted_parameters, wanted = train(reference.Engine(SPEC), chunk, optimizer)
+    parameters, result = train(native.Engine(SPEC), chunk, optimizer, threads)
+    assert result.failure == wanted.failure
+    assert result.steps == wanted.steps == len(result.losses) == len(result.norms)
+    assert result.failure is not None
+    assert result.steps == result.failure.step
+    np.testing.assert_allclose(parameters, wanted_parameters, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(result.norms, wanted.norms, rtol=1e-10)
+
+
+def test_weights_that_overflow_in_the_last_step_are_not_let_out() -> None:
+    spec = replace(SPEC, dtype="float32")
+    chunk = chunk_of(spec, learning_rates=np.array([0.05] * 8 + [1e38]), sample_weight=np.full(60, 1e3, np.float32))
+    chunk = replace(chunk, X=chunk.X * np.float32(1e4))
+    spec = replace(spec, reduction="sum")
+    before = parameters_of(spec)
+    parameters, result = train(native.Engine(spec), replace(chunk, offsets=chunk.offsets[-2:], **one_step(8, chunk)))
+    assert result.failure == Failure(0, "weight", result.failure.layer if result.failure else 0, -1)
+    np.testing.assert_array_equal(parameters, before)
+
+
+def one_step(step: int, chunk: Chunk) -> dict[str, Any]:
+    piece = slice(step, step + 1)
+    return {
+        "learning_rates": chunk.learning_rates[piece],
+        "epochs": chunk.epochs[piece],
+        "record": chunk.record[piece],
+    }
+
+
+def test_state_before_the_failing_step_is_kept() -> None:
+    chunk = with_bad_input(chunk_of(SPEC))
+    rule = bs.Adam(0.01).rule()
+    ends = []
+    for engine in (native.Engine(SPEC), reference.Engine(SPEC)):
+        parameters = parameters_of(SPEC)
+        state = {name: np.zeros_like(parameters) for name in rule.slots}
+        engine.train(parameters, rule, state, chunk)
+        ends.append(np.concatenate([state["m"], state["v"]]))
+    np.testing.assert_allclose(*ends, rtol=1e-9, atol=1e-14)
+
+
+# ---- The same bits, however the work is cut
+
+
+@pytest.mark.parametrize("optimizer", [bs.Adam(0.01), bs.Polyak(0.5)], ids=repr)
+def test_chunks_never_change_a_bit(optimizer: Any) -> None:
+    chunk = chunk_of(SPEC, dropout=(0.3, 0.1))
+    whole, result = train(native.Engine(SPEC), chunk, optimizer)
+    engine, rule = native.Engine(SPEC), optimizer.rule()
+    parameters = parameters_of(SPEC)
+    state = {name: np.zeros_like(parameters) for name in rule.slots}
+    losses = []
+    for begin, end in ((0, 1), (1, 5), (5, 9)):
+        piece = slice(begin, end)
+        part = replace(
+            chunk,
+            offsets=chunk.offsets[begin : end + 1],
+            first_step=begin,
+            learning_rates=chunk.learning_rates[piece],
+            epochs=chunk.epochs[piece],
+            record=chunk.record[piece],
+        )
+        losses.append(engine.train(parameters, rule, state, part).losses)
+    np.testing.assert_array_equal(parameters, whole)
+    np.testing.assert_array_equal(np.concatenate(losses), result.losses)
+
+
+def test_rows_in_place_and_rows_gathered_are_the_same_to_the_bit() -> None:
+    chunk = chunk_of(SPEC, rows=180, order=np.arange(180))
+    shuffled = np.random.default_rng(3).permutation(180)
+    X, y = np.empty_like(chunk.X), np.empty_like(chunk.y)
+    X[shuffled], y[shuffled] = chunk.X, chunk.y
+    in_place, _ = train(native.Engine(SPEC), chunk)
+    gathered, _ = train(native.Engine(SPEC), replace(chunk, X=X, y=y, order=shuffled))
+    np.testing.assert_array_equal(in_place, gathered)
+
+
+def test_callers_on_many_threads_do_not_disturb_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKSTORY_EXACT_THREADS", "1")
+    engine, chunk = native.Engine(SPEC), chunk_of(SPEC)
+    wanted, _ = train(engine, chunk)
+    found: list[Any] = [None] * 6
+
+    def call(i: int) -> None:
+        for _ in range(10):
+            found[i] = train(engine, chunk, threads=2)[0]
+
+    callers = [threading.Thread(target=call, args=(i,)) for i in range(len(found))]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(timeout=60)
+        assert not caller.is_alive()
+    for parameters in found:
+        np.testing.assert_array_equal(parameters, wanted)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKSTORY_EXACT_THREADS", "1")
+    engine, chunk = native.Engine(SPEC), chunk_of(SPEC)
+    wanted, _ = train(engine, chunk, threads=3)
+    child = os.fork()
+    if child == 0:
+        same = np.array_equal(train(engine, chunk, threads=3)[0], wanted)
+        os._exit(0 if same else 1)
+    deadline = time.monotonic() + 60
+    while (done := os.waitpid(child, os.WNOHANG))[0] == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if done[0] == 0:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert done[0] == child
+    assert os.waitstatus_to_exitcode(done[1]) == 0
+    np.testing.assert_array_equal(train(engine, chunk, threads=3)[0], wanted)
+
+
+# ---- Signals
+
+
+class Stop(Exception):
+    """Raised by the test's signal handler."""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_signal_stops_a_long_call_after_a_whole_step(threads: int) -> None:
+    steps = 3_000_000
+    chunk = chunk_of(
+        SPEC,
+        order=np.tile(np.arange(60), steps // 3),
+        offsets=np.arange(steps + 1) * 20,
+        learning_rates=np.full(steps, 1e-6),
+        epochs=np.zeros(steps, dtype=np.int64),
+        record=np.zeros(steps, dtype=np.bool_),
+    )
+    engine, rule = native.Engine(SPEC), bs.SGD(1e-6).rule()
+    parameters = parameters_of(SPEC)
+
+    def stop(*_: Any) -> None:
+        raise Stop
+
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        start = time.monotonic()
+        with pytest.raises(Stop):
+            engine.train(parameters, rule, {}, chunk, threads)
+        assert time.monotonic() - start < 5
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert np.isfinite(parameters).all()
+    assert not np.array_equal(parameters, parameters_of(SPEC))
+
+
+# ---- Instruction set and threads
+
+
+def in_a_new_process(isa: str) -> subprocess.CompletedProcess[str]:
+    code = (
+        "import backstory as bs, numpy as np\n"
+        "from backstory.engine.native import native_module\n"
+        "print(native_module().isa, bs.Network([3, 4, 1], seed=0).predict(np.ones((2, 3)))[0, 0])"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "BACKSTORY_ISA": isa},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_instruction_set_of_this_machine_can_be_forced() -> None:
+    best = native.INSTRUCTION_SETS.index(native.native_module().best_isa())
+    outputs = []
+    for isa in native.INSTRUCTION_SETS[: best + 1]:
+        run = in_a_new_process(isa)
+        assert run.returncode == 0, run.stderr
+        name, output = run.stdout.split()
+        assert name == isa
+        outputs.append(float(output))
+    np.testing.assert_allclose(outputs, outputs[0], rtol=1e-5)
+
+
+def test_an_unknown_instruction_set_is_refused_by_name() -> None:
+    run = in_a_new_process("axv2")
+    assert run.returncode != 0
+    assert "Unknown instruction set in BACKSTORY_ISA 'axv2'. Did you mean 'avx2'?" in run.stderr
+
+
+def test_an_instruction_set_the_machine_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Plain:
+        @staticmethod
+        def best_isa() -> str:
+            return "baseline"
+
+    monkeypatch.setattr(native.importlib, "import_module", lambda name: Plain)
+    monkeypatch.setenv("BACKSTORY_ISA", "avx512")
+    with pytest.raises(bs.ConfigurationError, match=r"this machine runs and this build has: baseline\. Got 'avx512'"):
+        native.native_module.__wrapped__()
+
+
+def test_threads_follow_affinity_and_openmp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(native, "cgroup_limits", lambda: ())
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)), raising=False)
+    assert native.default_threads() == 6
+    monkeypatch.setenv("OMP_NUM_THREADS", "4,2")
+    assert native.default_threads() == 4
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert native.default_threads() == 6
+    monkeypatch.setattr(native, "cgroup_limits", lambda: (3, 5))
+    assert native.default_threads() == 3
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "limits"),
+    [
+        ("0::/a/b\n", {"a/cpu.max": "150000 100000\n", "a/b/cpu.max": "max 100000\n"}, (2,)),
+        ("0::/\n", {"cpu.max": "50000 100000"}, (1,)),
+        (
+            "4:cpu,cpuacct:/x\n1:name=systemd:/\n",
+            {"cpu/x/cpu.cfs_quota_us": "400000", "cpu/x/cpu.cfs_period_us": "100000"},
+            (4,),
+        ),
+        ("4:cpu:/x\n", {"cpu/x/cpu.cfs_quota_us": "-1", "cpu/x/cpu.cfs_period_us": "100000"}, ()),
+        ("", {}, ()),
+    ],
+)
+def test_a_control_groups_quota_is_read(
+    tmp_path: Path, membership: str, files: dict[str, str], limits: tuple[int, ...]
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "membership").write_text(membership)
+    assert native.cgroup_limits(str(tmp_path), str(tmp_path / "membership")) == limits

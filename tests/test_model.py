@@ -123,7 +123,11 @@ def test_targets_of_one_column_never_broadcast() -> None:
 def test_class_indices_and_rows_of_zero_and_one_mean_the_same() -> None:
     labels = np.array([0, 1, 2, 0, 1, 2, 0])
     one_hot = np.eye(3)[labels]
-    for output, loss in [("softmax", "cross_entropy"), ("sigmoid", "binary_cross_entropy"), ("softmax", "squared_error")]:
+    for output, loss in [
+        ("softmax", "cross_entropy"),
+        ("sigmoid", "binary_cross_entropy"),
+        ("softmax", "squared_error"),
+    ]:
         net = bs.Network([3, 3], output=output, loss=loss, seed=0)
         assert net.loss(X, labels) == pytest.approx(net.loss(X, one_hot), rel=1e-14)
         assert net.loss(X, labels[:, None]) == pytest.approx(net.loss(X, one_hot), rel=1e-14)
@@ -227,7 +231,9 @@ def test_bad_networks_are_refused(arguments: tuple[Any, dict[str, Any]], message
 
 
 def test_repr_says_what_it_is() -> None:
-    net = bs.Network([784, 128, 10], output="softmax", loss="cross_entropy", penalty=bs.L2(1e-4), seed=0, dtype="float32")
+    net = bs.Network(
+        [784, 128, 10], output="softmax", loss="cross_entropy", penalty=bs.L2(1e-4), seed=0, dtype="float32"
+    )
     assert repr(net) == (
         "Network([784, 128, 10], hidden='relu', output='softmax', loss='cross_entropy', penalty=L2(0.0001), "
         "seed=0, dtype='float32')"
@@ -256,7 +262,9 @@ OWN = bs.Network(
 )
 
 
-@pytest.mark.parametrize("net", [network(), network(dtype="float32", biases=False), OWN], ids=["plain", "float32", "own"])
+@pytest.mark.parametrize(
+    "net", [network(), network(dtype="float32", biases=False), OWN], ids=["plain", "float32", "own"]
+)
 def test_a_saved_network_comes_back_whole(net: bs.Network, tmp_path: Path) -> None:
     net.save(tmp_path / "net.safetensors")
     again = bs.load(tmp_path / "net.safetensors")

@@ -80,7 +80,7 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = ["__version__"]  # sorted, and the names above: written out by the line below
-__all__ = sorted([*__all__, *_HOME])  # noqa: PLE0605 - a list of str all the same
+__all__ = sorted([*__all__, *_HOME])
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,8 @@ from backstory.data.frame import is_frame
 from backstory.data.table import Table
 from backstory.engine import Engine
 from backstory.engine import engine as find_engine
-from backstory.errors import ConfigurationError, DataError, ModelFileError
+from backstory.engine.contract import Chunk
+from backstory.errors import ConfigurationError, DataError, ModelFileError, unknown
 from backstory.functions import Activation, Loss, Penalty
 from backstory.network import file
 from backstory.network.parameters import aligned_zeros, initialize, views
@@ -26,7 +27,7 @@ from backstory.training.history import History
 from backstory.training.metrics import default_metrics
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
 from backstory.training.schedules import Plan
-from backstory.training.trainer import Chunk, Memory, Options, Trainer, divergence
+from backstory.training.trainer import Memory, Options, Trainer, divergence
 
 Array = NDArray[Any]
 
@@ -179,9 +180,7 @@ class Network:
         array([[-2.]])
         """
         rows, aims, weight = self._batch(X, y, sample_weight)
-        found, flat = self._engine(engine).loss_and_gradient(
-            self.parameters, rows, aims, weight, read_threads(threads)
-        )
+        found, flat = self._engine(engine).loss_and_gradient(self.parameters, rows, aims, weight, read_threads(threads))
         return Gradients(*views(self.spec, flat), loss=found)
 
     def deltas(self, X: Any, y: Any, *, engine: str = "native") -> tuple[Array, ...]:
@@ -442,8 +441,6 @@ def read_optimizer(optimizer: Any) -> Optimizer | LBFGS:
     if isinstance(optimizer, str):
         if optimizer.lower() in OPTIMIZERS:
             return OPTIMIZERS[optimizer.lower()]()
-        from backstory.errors import unknown
-
         raise unknown("optimizer", optimizer, OPTIMIZERS)
     raise ConfigurationError(f"optimizer= must be an optimizer such as Adam(1e-3), or its name. Got {optimizer!r}.")
 

@@ -32,7 +32,7 @@ TOLERANCE = {"float64": 1e-11, "float32": 1e-4}
 def trained(net: bs.Network, engine: str, optimizer: Any, steps: int = 20, **options: Any) -> bs.Network:
     """A copy of the network, trained with one engine on three batches an epoch, the last one short.
 
-    The rows' weights have no common measure, so that no gradient cancels to zero, where sign-based steps follow rounding.
+    The rows' weights have no common measure, so that no gradient cancels to zero, where a sign would be rounding's.
     """
     net = net.copy()
     X, y = data(net, 11)

@@ -1,4 +1,4 @@
-"""The gradient is the derivative of the loss: every activation and every pair, against central differences and PyTorch."""
+"""The gradient is the derivative of the loss: every activation, every pair, by central differences and PyTorch."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ def torch_network(net: bs.Network, X: Any, y: Any) -> Any:
         "cross_entropy": lambda a, t: -(t * torch.log(a)).sum(1),
         "hinge": lambda a, t: F.relu(1 - t * a).sum(1),
     }
-    tensors = [torch.tensor(part, requires_grad=True) for pair in zip(net.weights, net.biases, strict=True) for part in pair]
+    tensors = [
+        torch.tensor(part, requires_grad=True) for pair in zip(net.weights, net.biases, strict=True) for part in pair
+    ]
     a = torch.tensor(X)
     for layer, row in enumerate(net.spec.activations):
         a = activations[row.name](a @ tensors[2 * layer] + tensors[2 * layer + 1])

@@ -164,7 +164,7 @@ def test_lbfgs_refuses_what_it_cannot_do(options: Any) -> None:
 
 def test_every_optimizer_has_a_row_and_a_paper() -> None:
     for name, kind in OPTIMIZERS.items():
-        assert kind.__doc__ and "\n    Parameters\n" in kind.__doc__, name
+        assert "\n    Parameters\n" in str(kind.__doc__), name
         assert kind.paper, name
 
 

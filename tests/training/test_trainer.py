@@ -212,7 +212,12 @@ def test_divergence_says_where_it_began_and_keeps_the_last_good_weights(engine: 
     if good:
         assert (net.parameters == good[-1]).all()
     assert error.quantity in ("activation", "loss", "delta", "gradient", "weight")
-    for words in (f"at step {error.step} (epoch 1)", "weights are those before that step", "lower learning rate", "clip"):
+    for words in (
+        f"at step {error.step} (epoch 1)",
+        "weights are those before that step",
+        "lower learning rate",
+        "clip",
+    ):
         assert words in str(error)
 
 
@@ -234,7 +239,9 @@ def test_the_engines_find_the_same_place_of_divergence() -> None:
         net = bs.Network([3, 6, 6, 2], hidden="relu", seed=4)
         with pytest.raises(bs.DivergenceError) as caught:
             net.fit(X, Y, optimizer=bs.SGD(50.0), epochs=200, batch_size=10, engine=engine)
-        found.append((caught.value.step, caught.value.epoch, caught.value.layer, caught.value.quantity, caught.value.row))
+        found.append(
+            (caught.value.step, caught.value.epoch, caught.value.layer, caught.value.quantity, caught.value.row)
+        )
         assert len(caught.value.history) == caught.value.epoch - 1
     assert found[0] == found[1]
 

@@ -12,11 +12,11 @@ ENGINES = ("native", "reference")
 def engine(name: str, spec: Spec) -> Engine:
     """The engine of that name for a spec; raises ConfigurationError for an unknown name."""
     if name == "native":
-        from backstory.engine import native
+        from backstory.engine.native import Engine as Native
 
-        return native.Engine(spec)
+        return Native(spec)
     if name == "reference":
-        from backstory.engine import reference
+        from backstory.engine.reference import Engine as Reference
 
-        return reference.Engine(spec)
+        return Reference(spec)
     raise unknown("engine", name, ENGINES)

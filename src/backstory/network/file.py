@@ -99,7 +99,9 @@ def load(path: str | os.PathLike[str]) -> tuple[Spec, Array, dict[str, Any]]:
     try:
         spec = Spec.from_dict(header["spec"])
     except (BackstoryError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"The header of {str(path)!r} describes no network ({error}). The file was altered.") from None
+        raise ModelFileError(
+            f"The header of {str(path)!r} describes no network ({error}). The file was altered."
+        ) from None
     wanted = {name: (shape, spec.dtype) for name, _, shape in spec.layout}
     found = {name: (tensor.shape, tensor.dtype.name) for name, tensor in tensors.items()}
     if wanted != found:

@@ -36,9 +36,7 @@ def views(spec: Spec, flat: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]
     weights : tuple of ndarray (n_in, n_out)
     biases : tuple of ndarray (n_out,)
     """
-    arrays = {
-        name: flat[offset : offset + int(np.prod(shape))].reshape(shape) for name, offset, shape in spec.layout
-    }
+    arrays = {name: flat[offset : offset + int(np.prod(shape))].reshape(shape) for name, offset, shape in spec.layout}
     weights = tuple(array for name, array in arrays.items() if name[0] == "w")
     return weights, tuple(array for name, array in arrays.items() if name[0] == "b")
 
@@ -59,7 +57,7 @@ def initialize(spec: Spec, flat: Array, seed: int, initializer: Any = None) -> N
     random = np.random.default_rng(seed)
     flat[:] = 0
     for W, row, activation in zip(views(spec, flat)[0], rows, spec.activations, strict=True):
-        W[:] = draw(find_initializer(activation.initializer if row is None else row), *W.shape, random)
+        W[:] = draw(find_initializer(activation.initializer if row is None else row), W.shape[0], W.shape[1], random)
 
 
 def draw(row: Initializer, n_in: int, n_out: int, random: np.random.Generator) -> Array:

@@ -99,7 +99,9 @@ def check_domain(spec: Spec, y: Array, name: str) -> None:
         bad = ~np.isin(y, domain.values).all(axis=1)
     if bad.any():
         row = int(np.argmax(bad))
-        raise DataError(f"{name} must be {_wanted(domain)} for the loss {spec.loss.name!r}. Got {y[row].tolist()} in row {row}.")
+        raise DataError(
+            f"{name} must be {_wanted(domain)} for the loss {spec.loss.name!r}. Got {y[row].tolist()} in row {row}."
+        )
 
 
 def _wanted(domain: Domain) -> str:
@@ -136,7 +138,7 @@ def class_weights(spec: Spec, weights: Any, y: Array) -> Array:
         by_class = np.array([float(weights.get(index, 1.0)) for index in range(n_classes)])
     else:
         raise ConfigurationError(f"class_weight= must be 'balanced' or a dict of class: weight. Got {weights!r}.")
-    return by_class[labels]
+    return np.asarray(by_class[labels])
 
 
 def training_data(spec: Spec, X: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Data:

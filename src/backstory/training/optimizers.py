@@ -47,7 +47,9 @@ class Optimizer:
     @property
     def schedule(self) -> Schedule:
         """The learning rate as a schedule."""
-        return self.learning_rate if isinstance(self.learning_rate, Schedule) else ConstantRate(float(self.learning_rate))
+        return (
+            self.learning_rate if isinstance(self.learning_rate, Schedule) else ConstantRate(float(self.learning_rate))
+        )
 
     def rule(self) -> UpdateRule:
         """The update as the engines see it."""
@@ -313,8 +315,7 @@ p = q"""
             )
 
     def rule_slots(self) -> dict[str, float]:
-        first = self.learning_rate if isinstance(self.learning_rate, int | float) else self.learning_rate.rate  # type: ignore[union-attr]  # every schedule has a rate
-        return {"p": 0.0, "s": float(first)}
+        return {"p": 0.0, "s": float(self.schedule.rate)}
 
 
 @dataclass(frozen=True)

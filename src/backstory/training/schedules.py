@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,10 @@ class Plan:
 class Schedule(Protocol):
     """Learning rates by step."""
 
+    @property
+    def rate(self) -> float:
+        """The rate it is built around."""
+
     def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
         """The learning rate at each of `steps` (0-based, counted over the whole run), shape as given."""
 
@@ -56,12 +60,11 @@ def not_negative(owner: str, **values: float) -> None:
             raise ConfigurationError(f"The {name!r} parameter of {owner} must be a finite number >= 0. Got {value!r}.")
 
 
-def fraction(owner: str, *, one: bool = False, **values: float) -> None:
-    """Raise ConfigurationError unless every value is in [0, 1), or in [0, 1] with `one`."""
+def fraction(owner: str, **values: float) -> None:
+    """Raise ConfigurationError unless every value is in [0, 1)."""
     for name, value in values.items():
-        if not (isinstance(value, int | float) and 0 <= value and (value < 1 or (one and value == 1))):
-            end = "]" if one else ")"
-            raise ConfigurationError(f"The {name!r} parameter of {owner} must be in [0, 1{end}. Got {value!r}.")
+        if not (isinstance(value, int | float) and 0 <= value < 1):
+            raise ConfigurationError(f"The {name!r} parameter of {owner} must be in [0, 1). Got {value!r}.")
 
 
 def count(owner: str, least: int = 1, **values: int) -> None:
@@ -253,8 +256,8 @@ class OneCycle:
         last = max(plan.last_step("OneCycle"), 1)
         top = self.rise * last
 
-        def cosine(low: float, high: float, progress: Floats) -> Floats:
-            return high + (low - high) * 0.5 * (1 + np.cos(np.pi * np.clip(progress, 0, 1)))
+        def cosine(low: float, high: float, progress: NDArray[Any]) -> Floats:
+            return np.asarray(high + (low - high) * 0.5 * (1 + np.cos(np.pi * np.clip(progress, 0, 1))))
 
         rising = cosine(start, self.rate, steps / max(top, 1e-12))
         falling = cosine(self.rate, end, (steps - top) / max(last - top, 1e-12))

@@ -219,7 +219,9 @@ class Trainer:
         losses, offsets = losses[: n * per_epoch], offsets[: n * per_epoch + 1]
         if self.spec.reduction == "mean":
             weights = self.data.sample_weight
-            sizes = np.diff(offsets) if weights is None else np.add.reduceat(weights[order[: offsets[-1]]], offsets[:-1])
+            sizes = (
+                np.diff(offsets) if weights is None else np.add.reduceat(weights[order[: offsets[-1]]], offsets[:-1])
+            )
             sizes = sizes.reshape(n, per_epoch).astype(np.float64)
             means = (losses.reshape(n, per_epoch) * sizes).sum(axis=1) / sizes.sum(axis=1)
         else:

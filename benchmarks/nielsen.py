@@ -1,9 +1,9 @@
 """`python -m benchmarks.nielsen`: the run behind the "overfitting" figures of Nielsen's book, epoch by epoch.
 
 Nielsen, "Neural networks and deep learning" (2015), chapter 3: 784-30-10 logistic units, cross-entropy, the first 1,000
-images of MNIST, batches of 10, eta 0.5, 400 epochs, lambda 0 ("overfit") and 0.1 ("reg"). The decay
-``w = (1 - eta lambda / n) w`` is descent on the penalty ``lambda / (2 n) sum w^2``, n = 1,000: ``L2(lambda / n)``. Curves:
-fig/*.json of github.com/mnielsen/neural-networks-and-deep-learning (MIT).
+images of MNIST, batches of 10, eta 0.5, 400 epochs, lambda 0 ("overfit") and 0.1 ("reg"). The book's decay,
+``w = (1 - eta lambda / n) w`` with n = 1,000, is descent on ``lambda / (2 n) sum w^2``: the penalty ``L2(lambda / n)``.
+Curves: fig/*.json of github.com/mnielsen/neural-networks-and-deep-learning (MIT).
 """
 
 from __future__ import annotations

@@ -82,12 +82,19 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 PUBLIC = {name: getattr(bs, name) for name in bs.__all__ if isinstance(getattr(bs, name), type | types.FunctionType)}
 
 
+def documented(value: Any) -> set[str]:
+    """The methods and properties of a class that have a docstring, or inherit one."""
+    return {key for key in dir(value) if inspect.getdoc(getattr(value, key))}
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_objects_say_what_they_are_and_where_they_are_from(name: str) -> None:
-    """A docstring (a method that overrides may inherit it), and a home to be found at again when unpickled."""
+    """A docstring (a method's may stand in the protocol beside it), and a home to be found at again when unpickled."""
     value = PUBLIC[name]
+    home = importlib.import_module(value.__module__)
     assert value.__doc__
-    assert hasattr(importlib.import_module(value.__module__), value.__name__)
-    methods = {key: member for key, member in vars(value).items() if isinstance(member, types.FunctionType | property)}
-    silent = [key for key in methods if not key.startswith("_") and not inspect.getdoc(getattr(value, key))]
-    assert not silent
+    assert hasattr(home, value.__name__)
+    methods = {key for key, member in vars(value).items() if isinstance(member, types.FunctionType | property)}
+    protocols = [other for other in vars(home).values() if getattr(other, "_is_protocol", False)]
+    said = documented(value).union(*map(documented, protocols))
+    assert {key for key in methods - said if not key.startswith("_")} == set()

@@ -52,7 +52,7 @@ private:
             if (const size i = bad_row(at.x, n, net_.n_in); i < n) return fail("input", 0, rows[i]);
 
             training_.set_factors(batch, rows, 0, n);
-            forward<T>(net_, at, at.x, space_.w, from, &dropout, 0, n);
+            forward<T>(net_, at, at.x, {space_.w}, from, &dropout, 0, n);
             for (size l = 1; l <= net_.layers.size(); ++l)
                 if (const size i = bad_row(at.a[l], n, net_.layers[l - 1].n_out); i < n)
                     return fail("activation", l, rows[i]);

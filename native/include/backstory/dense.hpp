@@ -43,14 +43,29 @@ struct Dense {
     size tile_offset(const WeightTile& x) const { return w_at + w.offset(x.panel) + x.k * w.width(x.panel); }
 };
 
+// Where a forward pass reads weights from: the packed copy, or for a few rows, which packing would cost more than the
+// product, the flat parameters themselves; then only the last panels that are not full need be in the packed copy.
+template <class T>
+struct WeightsFrom {
+    const T* packed;
+    const T* flat = nullptr;
+};
+
 // z of rows [first, last): done(p) is called when the panel p of z is complete.
-//   a_prev (n, n_in), w packed, z (n, n_out)
+//   a_prev (n, n_in), z (n, n_out)
 template <class T, class Done>
-BS_INLINE void dense_forward(const Dense<T>& layer, Rows<const T> a_prev, const T* w, Rows<T> z, size first, size last,
-                             Done done) {
-    const T* W = w + layer.w_at;
-    const auto bias = [&](size p) { return W + layer.w.offset(p) + layer.n_in * layer.w.width(p); };
-    product(a_prev, first, last, layer.n_in, layer.w, W, bias, z, done);
+BS_INLINE void dense_forward(const Dense<T>& layer, Rows<const T> a_prev, const WeightsFrom<T>& weights, Rows<T> z,
+                             size first, size last, Done done) {
+    const T* w = weights.packed + layer.w_at;
+    const auto panel = [&](size p) -> PanelOperand<T> {
+        const size width = layer.w.width(p);
+        const T* packed = w + layer.w.offset(p);
+        const T* bias = packed + layer.n_in * width;
+        if (!weights.flat || layer.w.valid(p) < width) return {packed, width, bias};
+        const size at = p * panel_width<T>;
+        return {weights.flat + layer.flat_w + at, layer.n_out, layer.has_bias ? weights.flat + layer.flat_b + at : bias};
+    };
+    product(a_prev, first, last, layer.n_in, layer.w, panel, z, done);
 }
 
 // da_prev = dz W^T of rows [first, last): done(p) is called when the panel p of da_prev is complete.
@@ -59,8 +74,9 @@ template <class T, class Done>
 BS_INLINE void dense_backward(const Dense<T>& layer, Rows<const T> dz, const T* wt, Rows<T> da_prev, size first,
                               size last, Done done) {
     alignas(64) static constexpr T zeros[panel_width<T>] = {};
-    const auto zero = [](size) { return zeros; };
-    product(dz, first, last, layer.n_out, layer.wt, wt + layer.wt_at, zero, da_prev, done);
+    const T* w = wt + layer.wt_at;
+    const auto panel = [&](size p) -> PanelOperand<T> { return {w + layer.wt.offset(p), layer.wt.width(p), zeros}; };
+    product(dz, first, last, layer.n_out, layer.wt, panel, da_prev, done);
 }
 
 // dW (and db) of one tile, summed over rows [0, n): g = start + a_prev^T dz.

@@ -122,24 +122,34 @@ BS_INLINE void product_panel(ProductTile<T> x, size width, size first, size last
     }
 }
 
-// C = start + A B for rows [first, last): start(p) is the row that panel p starts from, done(p) is called when panel p
-// of C is complete.
-//   A (n, depth); B packed as `shape` panels (>= depth rows); start(p) (width of panel p); C (n, columns)
-template <class T, class Start, class Done>
-BS_INLINE void product(Rows<const T> A, size first, size last, size depth, const Panels<T>& shape, const T* B,
-                       Start start, Rows<T> C, Done done) {
+// One panel of B, and the row that its products start from.
+template <class T>
+struct PanelOperand {
+    const T* b;      // (depth, width), `row` elements from one row to the next
+    size row;
+    const T* start;  // (width)
+};
+
+// C = start + A B for rows [first, last): operand(p) is panel p of B and its start, done(p) is called when panel p of C
+// is complete.
+//   A (n, depth); B (depth, columns) in panels as `shape` says; C (n, columns)
+template <class T, class Operand, class Done>
+BS_INLINE void product(Rows<const T> A, size first, size last, size depth, const Panels<T>& shape, Operand operand,
+                       Rows<T> C, Done done) {
     const size panels = shape.count();
     for (size k = 0; k < depth; k += depth_block<T>) {
         const size block = std::min(depth_block<T>, depth - k);
         const T* a = k == 0 ? A.data : A.at(0, k);
+        PanelOperand<T> next = operand(0);
         for (size p = 0; p < panels; ++p) {
-            const size width = shape.width(p);
-            const T* b = B + shape.offset(p) + k * width;
-            const T* next = p + 1 < panels ? B + shape.offset(p + 1) + k * shape.width(p + 1) : b + block * width;
+            const PanelOperand<T> now = next;
+            if (p + 1 < panels) next = operand(p + 1);
+            const T* b = now.b + k * now.row;
+            const T* ahead = p + 1 < panels ? next.b + k * next.row : b + block * now.row;
             T* c = C.data + p * C.step;
-            product_panel<T>({a, A.row, A.run, A.step, b, width, block, k == 0 ? start(p) : c, k == 0 ? 0 : C.row, c,
-                              C.row, next},
-                             width, first, last);
+            product_panel<T>({a, A.row, A.run, A.step, b, now.row, block, k == 0 ? now.start : c, k == 0 ? 0 : C.row, c,
+                              C.row, ahead},
+                             shape.width(p), first, last);
             if (k + block == depth) done(p);
         }
     }

@@ -60,6 +60,15 @@ struct Network {
             if (biases) x.w.pack(flat + x.flat_b, x.n_in, 1, w + x.w_at);
         }
     }
+    // Only the panels that WeightsFrom cannot read from the flat parameters: those that are not full.
+    void pack_tails(const T* flat, T* w) const {
+        for (const Dense<T>& x : layers) {
+            const size tail = x.w.count() - 1;
+            if (x.w.valid(tail) == x.w.width(tail)) continue;
+            x.w.pack(flat + x.flat_w, 0, x.n_in, w + x.w_at, tail);
+            if (biases) x.w.pack(flat + x.flat_b, x.n_in, 1, w + x.w_at, tail);
+        }
+    }
     void unpack(const T* w, T* flat) const {
         for (const Dense<T>& x : layers) {
             x.w.unpack(w + x.w_at, 0, x.n_in, flat + x.flat_w);
@@ -154,9 +163,9 @@ struct Dropout {
 };
 
 // Rows [first, last) forward to z^L in a[L].
-//   x (n, n_in), w all layers packed; `training`: leave behind what backward() needs
+//   x (n, n_in); where the buffers have room for it, what backward() needs is left behind
 template <class T>
-void forward(const Network<T>& net, Buffers<T>& at, Rows<const T> x, const T* w, const Source<T>& source,
+void forward(const Network<T>& net, Buffers<T>& at, Rows<const T> x, const WeightsFrom<T>& w, const Source<T>& source,
              const Dropout* dropout, size first, size last) {
     if (first == last) return;
     const size L = net.layers.size();

@@ -30,9 +30,9 @@ struct Panels {
     size offset(size p) const { return p * panel_width<T> * rows; }
     size total() const { return padded<T>(columns) * rows; }
 
-    // Copy rows [first, first + n) from a row-major array (n, columns) into the panels.
-    void pack(const T* flat, size first, size n, T* packed) const {
-        for (size p = 0; p < count(); ++p)
+    // Copy rows [first, first + n) from a row-major array (n, columns) into the panels `from` ... and, back, out of them.
+    void pack(const T* flat, size first, size n, T* packed, size from = 0) const {
+        for (size p = from; p < count(); ++p)
             for (size r = 0; r < n; ++r)
                 std::copy_n(flat + r * columns + p * panel_width<T>, valid(p), packed + offset(p) + (first + r) * width(p));
     }

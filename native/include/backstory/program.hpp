@@ -25,10 +25,10 @@ public:
         const int count = useful_threads(threads, net_.products, n);
         const size block = block_rows(n, count);
         space->prepare(net_, {.rows = block * static_cast<size>(count), .dropout = {}});
-        net_.pack(parameters, space->w);
+        const WeightsFrom<T> w = pack_for(n, parameters, *space);
         each_block(n, count, block, [&](size first, size last, Source<T> source) {
             source.X = X;
-            forward_block(*space, source, first, last);
+            forward_block(*space, w, source, first, last);
             output_activation(*space, first, last);
             const Rows<T>& a = space->at.a.back();
             for (size i = first; i < last; ++i) std::copy_n(a.at(i, 0), net_.n_out, outputs + source.row(i) * net_.n_out);
@@ -43,7 +43,7 @@ public:
         net_.pack(parameters, space->w);
         each_block(n, 1, block, [&](size first, size last, Source<T> source) {
             source.X = X;
-            forward_block(*space, source, first, last);
+            forward_block(*space, {space->w}, source, first, last);
             output_activation(*space, first, last);
             for (size l = 1; l <= net_.layers.size(); ++l)
                 copy_rows(space->at.a[l], net_.layers[l - 1].n_out, source, first, last, outputs[l - 1]);
@@ -59,7 +59,7 @@ public:
         net_.transpose(space->w, space->wt, dX ? 1 : 2);
         each_block(n, 1, block, [&](size first, size last, Source<T> source) {
             source.X = X, source.y = y;
-            forward_block(*space, source, first, last);
+            forward_block(*space, {space->w}, source, first, last);
             losses<T>(net_, space->at, source, nullptr, true, first, last);
             backward(net_, space->at, space->wt, first, last);
             for (size l = 1; l <= outputs.size(); ++l)
@@ -74,11 +74,11 @@ public:
         const int count = useful_threads(threads, net_.products, n);
         const size block = block_rows(n, count);
         space->prepare(net_, {.rows = block * static_cast<size>(count), .dropout = {}});
-        net_.pack(parameters, space->w);
+        const WeightsFrom<T> w = pack_for(n, parameters, *space);
         std::vector<double> rows(n);
         each_block(n, count, block, [&](size first, size last, Source<T> source) {
             source.X = X, source.y = y;
-            forward_block(*space, source, first, last);
+            forward_block(*space, w, source, first, last);
             losses<T>(net_, space->at, source, nullptr, false, first, last);
             for (size i = first; i < last; ++i) rows[static_cast<size>(source.row(i))] = space->at.losses[i];
         });
@@ -174,13 +174,13 @@ private:
         });
     }
 
-    void forward_block(Workspace<T>& space, const Source<T>& source, size first, size last) {
+    void forward_block(Workspace<T>& space, const WeightsFrom<T>& w, const Source<T>& source, size first, size last) {
         Rows<const T> x = inputs_in_place(net_, source, last - first);
         if (!x.data) {
             gather(net_, source, space.at.x, first, last);
             x = space.at.x;
         }
-        forward<T>(net_, space.at, x, space.w, source, nullptr, first, last);
+        forward<T>(net_, space.at, x, w, source, nullptr, first, last);
     }
 
     void output_activation(Workspace<T>& space, size first, size last) {
@@ -214,7 +214,7 @@ private:
             const auto weight = [&](size i) { return (sample_weight ? double{sample_weight[begin + i]} : 1.0) * each; };
             for (size i = mine.first; i < mine.last; ++i) space.at.factors[i] = static_cast<T>(weight(i));
             if (mine.first < mine.last) {
-                forward<T>(net_, space.at, x, space.w, source, nullptr, mine.first, mine.last);
+                forward<T>(net_, space.at, x, {space.w}, source, nullptr, mine.first, mine.last);
                 losses<T>(net_, space.at, source, space.at.factors, true, mine.first, mine.last);
                 backward(net_, space.at, space.wt, mine.first, mine.last);
             }
@@ -238,6 +238,16 @@ private:
             training.tile_gradient(l, tile, x, rows, further ? g : nullptr, g);
             if (complete) training.finish_gradient(l, tile, false, false, space.w + at, g, unused);
         });
+    }
+
+    // What a forward pass over n rows reads; packing pays from more than one tile of rows.
+    WeightsFrom<T> pack_for(size n, const T* parameters, Workspace<T>& space) {
+        if (n <= tile_rows) {
+            net_.pack_tails(parameters, space.w);
+            return {space.w, parameters};
+        }
+        net_.pack(parameters, space.w);
+        return {space.w};
     }
 
     void pack_all(Workspace<T>& space, const T* parameters, const std::vector<T*>& state) {

@@ -318,7 +318,7 @@ private:
         if (mine.first == mine.last) return x;
         set_factors(b, rows, mine.first, mine.last);
         const Dropout dropout{chunk_.dropout, chunk_.dropout.empty() ? 0 : epoch_key(chunk_.seed, chunk_.epochs[s])};
-        forward(net_, space_.at, x, space_.w, from, &dropout, mine.first, mine.last);
+        forward<T>(net_, space_.at, x, {space_.w}, from, &dropout, mine.first, mine.last);
         losses(net_, space_.at, from, space_.at.factors, true, mine.first, mine.last);
         backward(net_, space_.at, space_.wt, mine.first, mine.last);
         return x;

@@ -255,7 +255,9 @@ class Network:
         )
         if result.failure is not None:
             raise divergence(result.failure, 1, 1, float(rates[0]), History())
-        self._memory.steps += 1
+        self._memory.steps += result.steps
+        if result.interrupt is not None:
+            raise result.interrupt
         return float(result.losses[0])
 
     def fit(

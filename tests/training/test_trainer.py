@@ -298,3 +298,36 @@ def test_class_weights_name_what_they_do_not_know() -> None:
         classifier().fit(X, LABELS, class_weight={"a": 1.0})
     with pytest.raises(bs.ConfigurationError, match="Unknown class_weight 'balance'. Did you mean 'balanced'"):
         classifier().fit(X, LABELS, class_weight="balance")
+
+
+def test_an_interrupt_keeps_the_steps_done() -> None:
+    """Ctrl-C comes while the engine works: the weights, the count of steps and the history stay together."""
+    import os
+    import signal
+    import threading
+
+    net = bs.Network([50, 200, 1], seed=0)
+    rng = np.random.default_rng(0)
+    rows, aims = rng.normal(size=(2000, 50)), rng.normal(size=2000)
+    timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(rows, aims, optimizer=bs.Adam(1e-4), batch_size=10, epochs=100_000)
+    assert net.history is not None
+    assert net.history.stopped == "interrupted"
+    steps = net._memory.steps
+    assert steps // 200 == len(net.history) == net._memory.epochs
+    twin = bs.Network([50, 200, 1], seed=0)
+    if steps >= 200:
+        twin.fit(rows, aims, optimizer=bs.Adam(1e-4), batch_size=10, epochs=steps // 200)
+    rest = steps % 200
+    if rest:
+        twin.fit(
+            rows,
+            aims,
+            optimizer=bs.Adam(1e-4),
+            batch_size=10,
+            epochs=1,
+            callbacks=bs.EverySteps(rest, lambda event: True),
+        )
+    assert (twin.parameters == net.parameters).all()

@@ -85,6 +85,7 @@ class ChunkResult:
     losses: Array  # (steps,) float64: each batch's reduced data loss before its update, without the penalty
     norms: Array  # (recorded steps, L) float64
     failure: Failure | None = None
+    interrupt: BaseException | None = None  # what a signal's handler raised meanwhile; raised once the steps are noted
 
 
 class Engine(Protocol):

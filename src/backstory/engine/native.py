@@ -182,7 +182,7 @@ class Engine:
         """Take the chunk's steps in place.
 
         A signal that arrives meanwhile is served about every 50 ms: what its handler raises (KeyboardInterrupt, as a
-        rule) is raised here once parameters and state are those after the last whole step.
+        rule) ends the chunk after a whole step, and comes back as the result's `interrupt`.
         """
         steps, losses, norms, failure, interrupt = self._program.train(
             parameters,
@@ -204,9 +204,7 @@ class Engine:
             chunk.record,
             threads,
         )
-        if interrupt is not None:
-            raise interrupt
-        return ChunkResult(steps, losses, norms, None if failure is None else Failure(*failure))
+        return ChunkResult(steps, losses, norms, None if failure is None else Failure(*failure), interrupt)
 
     def _per_layer(self, X: Array) -> list[Array]:
         return [np.empty((len(X), size), self.spec.dtype) for size in self.spec.sizes[1:]]

@@ -178,11 +178,14 @@ class Trainer:
             norms.append(result.norms)
             self.memory.steps += result.steps
             self.steps_done += result.steps
-            if result.failure is not None:
+            if result.failure is not None or result.interrupt is not None:
                 whole = (at + result.steps) // per_epoch
                 after = time.perf_counter() - self.started
                 self._record(whole, offsets, order, losses, np.concatenate(norms), rates, before, after)
                 self.memory.epochs += whole
+            if result.interrupt is not None:
+                raise result.interrupt
+            if result.failure is not None:
                 step, rate = at + result.failure.step, float(rates[at + result.failure.step])
                 raise divergence(result.failure, self.steps_done + 1, done + step // per_epoch + 1, rate, self.history)
             at += result.steps

@@ -151,8 +151,11 @@ template <class T>
 void gather(const Network<T>& net, const Source<T>& source, const Rows<T>& x, size first, size last) {
     for (size i = first; i < last; ++i) {
         const T* from = source.X + source.row(i) * static_cast<std::ptrdiff_t>(net.n_in);
-        for (size k = 0; k < net.n_in; k += x.run)
-            std::copy_n(from + k, std::min(x.run, net.n_in - k), x.at(i, k));
+        T* to = x.data + i * x.row;
+        size k = 0;
+        for (; k + x.run <= net.n_in; k += x.run, to += x.step)
+            for (size v = 0; v < x.run; v += lanes<T>) store(to + v, load(from + k + v));
+        std::copy_n(from + k, net.n_in - k, to);
     }
 }
 

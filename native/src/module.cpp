@@ -21,6 +21,8 @@ static std::string best_isa() {
 }
 
 NB_MODULE(BS_MODULE, m) {
+    // Objects may be alive when Python ends (an exception that holds a frame is enough); users need no report of it.
+    nb::set_leak_warnings(false);
     m.attr("isa") = BS_ISA;
     m.def("best_isa", &best_isa, "The best instruction set this machine runs: 'baseline', 'avx2' or 'avx512'.");
     bs::bind_functions(m);

@@ -144,6 +144,7 @@ def test_npz_refused(tmp_path: Path, arrays: Any, target: str | None, text: str)
         ),
         ("a,b,a\n1,2,3\n", "The columns of 't.csv' must have different names. 'a' comes twice; rename one."),
         (b"a,b\n1,\xe9\n", "'t.csv' must be UTF-8 text. Column 'b' is not; save the file as UTF-8."),
+        (b"gr\xf6sse,b\n1,2\n", "'t.csv' must be UTF-8 text. Its first line is not; save the file as UTF-8."),
     ],
 )
 def test_text_refused(tmp_path: Path, content: str | bytes, text: str) -> None:

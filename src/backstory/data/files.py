@@ -99,7 +99,10 @@ def _read_text(path: Path, name: str, suffix: str) -> Frame:
         raise DataError(_broken_text(path, name, delimiter) or f"{name} must be a readable table. {error}.") from None
     except OSError as error:
         raise DataError(f"{name} must be a readable file. {error}; take a copy of it.") from None
-    table = table.rename_columns([column.strip() for column in table.column_names])
+    try:
+        table = table.rename_columns([column.strip() for column in table.column_names])
+    except UnicodeDecodeError:
+        raise DataError(f"{name} must be UTF-8 text. Its first line is not; save the file as UTF-8.") from None
     for column, field in zip(table.column_names, table.schema, strict=True):
         if pa.types.is_binary(field.type):
             raise DataError(f"{name} must be UTF-8 text. Column {column!r} is not; save the file as UTF-8.")

@@ -171,6 +171,7 @@ BAD_INPUTS: list[tuple[Any, str]] = [
     ([["a", "b", "c"]], "X must hold real numbers. Got dtype <U1"),
     ([[1.0, "b", None]], "X must hold numbers. Got objects such as 'b'|must hold real numbers"),
     ([[1.0], [1.0, 2.0]], "X must be an array of numbers with rows of equal length"),
+    (np.ma.masked_greater([[1.0, 2.0, 3.0], [1.0, 9.0, 3.0]], 5), "X must have no masked entries. Got one in row 1"),
     (np.zeros((2, 3), dtype=complex), "X must hold real numbers. Got dtype complex128"),
 ]
 
@@ -210,6 +211,12 @@ def test_bad_targets_are_named(more: dict[str, Any], y: Any, message: str) -> No
 BAD_NETWORKS: list[tuple[tuple[Any, dict[str, Any]], str]] = [
     (([3], {}), r"at least two integers >= 1, inputs first, outputs last. Got \[3\]"),
     (([3, 0], {}), "at least two integers >= 1"),
+    ((5, {}), "must be a list of integers >= 1.*Got 5"),
+    (([3, True], {}), r"must be a list of integers >= 1.*Got \[3, True\]"),
+    (([3, np.inf], {}), r"must be a list of integers >= 1.*Got \[3, inf\]"),
+    (([3, 4, 2], {"hidden": 5}), "hidden= must be an activation or a list of them. Got 5"),
+    (([3, 4, 2], {"reduction": None}), "Unknown reduction None"),
+    (([3, 4, 2], {"dtype": 3}), "Unknown dtype '3'"),
     (([3, 2.5], {}), r"must be a list of integers >= 1.*Got \[3, 2.5\]"),
     (([3, 4, 2], {"hidden": "rleu"}), "Unknown activation 'rleu'. Did you mean 'relu'"),
     (([3, 4, 2], {"hidden": ["relu", "relu"]}), "has 1 hidden layers, so hidden= takes one activation or a list of 1"),

@@ -162,6 +162,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigurationError:
     Unknown activation 'sigmod'. Did you mean 'sigmoid'? Known: relu, sigmoid.
     """
     names = list(known)
-    guess = nearest(name, names)
+    guess = nearest(name, names) if isinstance(name, str) else None  # whatever a caller gave for a name
     hint = f" Did you mean {guess!r}?" if guess else ""
     return ConfigurationError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(names)}.")

@@ -24,12 +24,13 @@ from backstory.network.spec import Spec
 from backstory.training import arguments, lbfgs
 from backstory.training.callbacks import read_callbacks, read_early_stopping
 from backstory.training.history import History
-from backstory.training.metrics import default_metrics
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
 from backstory.training.schedules import Plan
 from backstory.training.trainer import Memory, Options, Trainer, divergence
 
 Array = NDArray[Any]
+MOST_THREADS = 1 << 16
+"""What the engine is told at most; it never starts more threads than there are blocks of work."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Network:
         seed: int | None = None,
         dtype: Any = "float64",
     ) -> None:
-        spec = Spec.of(list(sizes), hidden, output, loss, penalty, reduction, biases, dtype)
+        spec = Spec.of(sizes, hidden, output, loss, penalty, reduction, biases, dtype)
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
         elif isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
@@ -231,7 +232,8 @@ class Network:
         chosen = read_optimizer(optimizer if optimizer is not None else self._memory.optimizer or Adam())
         if isinstance(chosen, LBFGS):
             raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use fit, or Adam.")
-        rates = chosen.schedule.rates(np.array([self._memory.steps]), Plan(None, 1))
+        taken = self._memory.steps if self._memory.suits(chosen, self.parameters) else 0
+        rates = chosen.schedule.rates(np.array([taken]), Plan(None, 1))
         self._memory.ready(chosen, self.parameters)
         n = len(data)
         chunk = Chunk(
@@ -348,12 +350,14 @@ class Network:
             early_stopping=read_early_stopping(early_stopping),
             per_epoch=tuple(per_epoch),
             per_steps=tuple(per_steps),
-            metrics=default_metrics(self.spec.loss) if metrics is None else dict(metrics),
+            metrics=arguments.read_metrics(self.spec, metrics),
             progress=progress,
         )
         trainer = Trainer(
             self._engine(engine), self.spec, self.parameters, data, options, self._memory, held_out, owner=self
         )
+        if isinstance(chosen, LBFGS):
+            lbfgs.check_options(trainer)
         self.history = trainer.history
         if isinstance(chosen, LBFGS):
             return lbfgs.run(trainer, chosen)
@@ -455,4 +459,4 @@ def read_threads(threads: int | None) -> int:
         return default_threads()
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
         raise ConfigurationError(f"threads= must be an integer >= 1, or None. Got {threads!r}.")
-    return int(threads)
+    return min(int(threads), MOST_THREADS)

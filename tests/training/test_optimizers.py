@@ -179,6 +179,8 @@ def test_every_optimizer_has_a_row_and_a_paper() -> None:
         (lambda: bs.Adam(epsilon=0.0), "'epsilon' parameter of Adam must be a finite number > 0. Got 0.0"),
         (lambda: bs.AdamW(weight_decay=-1), "'weight_decay' parameter of AdamW must be a finite number >= 0. Got -1"),
         (lambda: bs.Rprop(eta_plus=0.9), "Rprop needs eta_minus < 1 < eta_plus. Got 0.5 and 0.9"),
+        (lambda: bs.Rprop(step_min=1.0, step_max=0.1), "Rprop needs step_min <= step_max. Got 1.0 and 0.1"),
+        (lambda: bs.Polyak(minimum=float("nan")), "'minimum' parameter of Polyak must be a finite number. Got nan"),
         (lambda: bs.LBFGS(memory=0), "'memory' parameter of LBFGS must be an integer >= 1. Got 0"),
         (lambda: bs.Clip(norm=0.0), "'norm' parameter of Clip must be a finite number > 0. Got 0.0"),
         (lambda: network().fit(X, Y, optimizer="adamm"), "Unknown optimizer 'adamm'. Did you mean 'adam'"),

@@ -272,7 +272,7 @@ def test_the_plot_shows_both_curves() -> None:
         ({"dropout": 1.0}, r"'dropout' parameter of fit must be in \[0, 1\). Got 1.0"),
         ({"dropout": [0.1, 0.1]}, "one for each of the 1 hidden layers. Got 2 numbers"),
         ({"freeze": ("w3",)}, "Unknown parameter array to freeze 'w3'"),
-        ({"validation": 1.0}, r"'validation' parameter of fit must be in \[0, 1\)"),
+        ({"validation": 1.0}, r"'validation' parameter of fit must be in \(0, 1\). Got 1.0"),
         ({"validation": 0.999}, "leaves none to train on"),
         ({"validation": "some"}, "validation= must be"),
         ({"threads": 0}, "threads= must be an integer >= 1"),
@@ -331,3 +331,110 @@ def test_an_interrupt_keeps_the_steps_done() -> None:
             callbacks=bs.EverySteps(rest, lambda event: True),
         )
     assert (twin.parameters == net.parameters).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_divergence_names_the_row_of_the_x_that_was_given(engine: str) -> None:
+    """Though a fraction was held out, and the rows that are trained on are counted anew."""
+    rows, aims = X.copy(), Y.copy()
+    net = regressor()
+    order = permutations(~net.seed, range(1), 50)[0]
+    culprit = int(order[15:].max())
+    rows[culprit] = 1e300
+    aims[culprit] = 1e300
+    with pytest.raises(bs.DivergenceError, match=rf"for row {culprit} of X") as caught:
+        net.fit(rows, aims, validation=0.3, epochs=2, engine=engine)
+    assert caught.value.row == culprit
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_weights_stay_finite_in_float32_too(engine: str) -> None:
+    net = bs.Network([3, 5, 2], hidden="relu", seed=0, dtype="float32")
+    with pytest.raises(bs.DivergenceError):
+        net.fit(X, Y, optimizer=bs.SGD(1e30), batch_size=16, epochs=300, engine=engine)
+    assert np.isfinite(net.parameters).all()
+
+
+def test_a_margin_of_zero_divides_the_classes_of_hinge() -> None:
+    """Also where the validation set has rows of one class only."""
+    net = bs.Network([1, 1], loss="hinge", initializer="zeros", seed=0)
+    net.biases[0][:] = 0.2
+    history = net.fit([[0.0]], [1], optimizer=bs.SGD(1e-12), epochs=1, validation=([[0.0]], [1]))
+    assert history.metrics["accuracy"].tolist() == [1.0]
+
+
+def test_rows_of_several_classes_are_right_when_all_their_classes_are() -> None:
+    net = bs.Network([1, 3], output="sigmoid", loss="binary_cross_entropy", initializer="zeros", seed=0)
+    net.biases[0][:] = [5, 6, -5]
+    rows, aims = [[0.0]] * 3, [[1, 1, 0], [1, 1, 0], [0, 1, 0]]
+    history = net.fit(rows, aims, optimizer=bs.SGD(1e-12), epochs=1, validation=(rows, aims))
+    assert history.metrics["accuracy"][0] == pytest.approx(2 / 3)
+    with pytest.raises(bs.ConfigurationError, match="needs one class per row"):
+        net.fit(rows, aims, class_weight="balanced")
+
+
+def test_another_optimizers_schedule_starts_at_its_first_step() -> None:
+    net, fresh = regressor(), regressor()
+    for _ in range(5):
+        net.step(X, Y, optimizer=bs.Adam())
+    fresh.parameters[:] = net.parameters
+    for each in (net, fresh):
+        each.step(X, Y, optimizer=bs.SGD(bs.Exponential(0.1, decay=0.5)))
+    assert (net.parameters == fresh.parameters).all()
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_fraction_must_leave_weight_on_both_sides(kept: int) -> None:
+    net = regressor()
+    order = permutations(~net.seed, range(1), 50)[0]
+    weight = np.zeros(50)
+    weight[order[:25] if kept else order[25:]] = 1.0
+    with pytest.raises(bs.DataError, match=f"leaves only rows of weight 0 to {'train' if kept else 'validate'} on"):
+        net.fit(X, Y, validation=0.5, sample_weight=weight)
+
+
+@pytest.mark.parametrize(("dtype", "weight"), [("float32", 1e300), ("float32", 1e-300), ("float64", 1e308)])
+def test_sample_weights_must_fit_the_dtype(dtype: str, weight: float) -> None:
+    with pytest.raises(bs.DataError, match=f"sample_weight must have a sum that fits {dtype}"):
+        regressor(dtype=dtype).fit(X, Y, sample_weight=np.full(50, weight))
+
+
+def test_numpys_numbers_are_numbers() -> None:
+    a, b = regressor(), regressor()
+    number, eps = np.float32(0.25), np.float64(1e-3)
+    a.fit(X, Y, optimizer=bs.Adam(eps), dropout=number, clip=number, validation=number, epochs=1)
+    b.fit(X, Y, optimizer=bs.Adam(1e-3), dropout=0.25, clip=0.25, validation=0.25, epochs=1)
+    assert (a.parameters == b.parameters).all()
+    assert bs.SGD(np.float32(0.5)).rule().name == "sgd"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": bs.LBFGS(), "dropout": 0.5}, "dropout cannot be used with it"),
+        ({"validation": 0.0}, r"'validation' parameter of fit must be in \(0, 1\)"),
+        ({"freeze": 5}, r"freeze= must be names of parameter arrays such as \('b1', 'w2'\). Got 5"),
+        ({"metrics": "accuracy"}, "metrics= must be a dict of name: function"),
+        ({"metrics": {"a": 5}}, "metrics= must be a dict of name: function"),
+        ({"engine": 5}, "Unknown engine 5. Known: native, reference"),
+    ],
+)
+def test_a_refused_call_leaves_the_last_history(options: dict[str, Any], message: str) -> None:
+    net = regressor()
+    history, before = net.fit(X, Y, epochs=1), net.parameters.copy()
+    with pytest.raises(ValueError, match=message):
+        net.fit(X, Y, **options)
+    assert net.history is history
+    assert (net.parameters == before).all()
+
+
+@pytest.mark.parametrize("weight", ["a", -1, float("nan")])
+def test_class_weights_must_be_numbers(weight: Any) -> None:
+    with pytest.raises(
+        bs.ConfigurationError, match=r"'class_weight\[0\]' parameter of fit must be a finite number >= 0"
+    ):
+        classifier().fit(X, LABELS, class_weight={0: weight})
+
+
+def test_more_threads_than_there_can_be_are_as_many_as_there_can_be() -> None:
+    assert (regressor().predict(X, threads=10**12) == regressor().predict(X, threads=1)).all()

@@ -18,8 +18,11 @@ def numeric_array(values: Any, name: str) -> Array:
     Raises
     ------
     DataError
-        Text, objects, complex numbers or ragged lists.
+        Text, objects, complex numbers, ragged lists or masked entries.
     """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        row = int(np.argwhere(np.ma.getmaskarray(values))[0][0])
+        raise DataError(f"{name} must have no masked entries. Got one in row {row}; remove such rows or fill them in.")
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -163,4 +166,12 @@ def row_weights(weights: Any, n: int, dtype: str, *, name: str = "sample_weight"
         raise DataError(f"{name} must be >= 0. Got {array[row]} in row {row}.")
     if not array.any():
         raise DataError(f"{name} must not be zero for every row; leave it out to weigh all rows alike.")
-    return np.ascontiguousarray(array, dtype=dtype)
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(array, dtype=dtype)
+        total = converted.sum(dtype=np.float64)
+    if not (np.isfinite(total) and total > 0):
+        raise DataError(
+            f"{name} must have a sum that fits {converted.dtype}. Got weights up to {array.max():g}; "
+            "only their ratios count where the loss is a mean, so scale them to about 1."
+        )
+    return converted

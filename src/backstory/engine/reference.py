@@ -129,7 +129,7 @@ class Engine:
         with np.errstate(all="ignore"):
             run = _Run(self.spec, parameters, X)
             values = [*run.values[1:], activate(self.spec.output, run.z)[0]]
-        return tuple(a.astype(self.spec.dtype) for a in values)
+            return tuple(a.astype(self.spec.dtype) for a in values)
 
     def loss(
         self, parameters: Array, X: Array, y: Array, sample_weight: Array | None = None, threads: int = 1
@@ -148,13 +148,15 @@ class Engine:
             share = _shares(self.spec, len(X), sample_weight)
             gradient = run.backward(share[:, None] * backward()).gradient
             value, slope = penalty_term(self.spec, parameters)
-        return float(share @ rows + value), (gradient + slope).astype(self.spec.dtype)
+            return float(share @ rows + value), (gradient + slope).astype(self.spec.dtype)
 
     def deltas(self, parameters: Array, X: Array, y: Array) -> tuple[Array, ...]:
-        return tuple(dz.astype(self.spec.dtype) for dz in self._per_row(parameters, X, y).deltas)
+        with np.errstate(over="ignore"):
+            return tuple(dz.astype(self.spec.dtype) for dz in self._per_row(parameters, X, y).deltas)
 
     def input_gradients(self, parameters: Array, X: Array, y: Array) -> Array:
-        return self._per_row(parameters, X, y).dX.astype(self.spec.dtype)
+        with np.errstate(over="ignore"):
+            return self._per_row(parameters, X, y).dX.astype(self.spec.dtype)
 
     def train(
         self, parameters: Array, rule: UpdateRule, state: Mapping[str, Array], chunk: Chunk, threads: int = 1
@@ -177,16 +179,16 @@ class Engine:
                         norms.append(layer_norms(spec, gradient))
                     new, new_slots = update(theta, slots, gradient, loss + value, step)
                     failure = _first_failure(step, "gradient", _arrays_by_layer(spec, gradient)) or _first_failure(
-                        step, "weight", _arrays_by_layer(spec, new)
+                        step, "weight", _arrays_by_layer(spec, new.astype(spec.dtype))
                     )
                 if failure is not None:
                     norms = norms[: int(np.count_nonzero(chunk.record[:step]))]
                     break
                 theta, slots = new, new_slots
                 losses.append(loss)
-        parameters[:] = theta
-        for name, values in state.items():
-            values[:] = slots[name]
+            parameters[:] = theta
+            for name, values in state.items():
+                values[:] = slots[name]
         recorded = np.array(norms, dtype=np.float64).reshape(len(norms), spec.n_layers)
         return ChunkResult(len(losses), np.array(losses, dtype=np.float64), recorded, failure)
 

@@ -8,7 +8,7 @@ l layer. ``w1[2->0]`` is the weight of layer 1 from unit 2 of layer 0 to unit 0 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -98,16 +98,23 @@ class Spec:
     ) -> Spec:
         """Build a spec from names, rows or lists of them, as `Network` takes them."""
         try:
-            units = tuple(int(size) for size in sizes if int(size) == size)
-        except (TypeError, ValueError):
+            sizes = list(sizes)
+            units = tuple(int(size) for size in sizes if not isinstance(size, bool | str) and int(size) == size)
+        except (TypeError, ValueError, OverflowError):
             units = ()
-        if units != tuple(sizes if not isinstance(sizes, int) else ()):
+        if not isinstance(sizes, list) or len(units) != len(sizes):
             raise ConfigurationError(
                 "Network sizes must be a list of integers >= 1, inputs first, outputs last. "
                 f"Got {sizes!r} instead; for example Network([4, 16, 3])."
             )
         one_for_all = isinstance(hidden, str | Activation)
+        if not one_for_all and not isinstance(hidden, Iterable):
+            raise ConfigurationError(f"hidden= must be an activation or a list of them. Got {hidden!r}.")
         rows = [hidden] * max(len(units) - 2, 0) if one_for_all else list(hidden)
+        try:
+            dtype = np.dtype(dtype).name
+        except TypeError:
+            raise unknown("dtype", str(dtype), DTYPES) from None
         return cls(
             sizes=units,
             activations=tuple(find_activation(row) for row in [*rows, output]),
@@ -115,7 +122,7 @@ class Spec:
             penalty=None if penalty is None else find_penalty(penalty),
             reduction=reduction,
             biases=bool(biases),
-            dtype=dtype if isinstance(dtype, str) else np.dtype(dtype).name,
+            dtype=dtype,
         )
 
     @property

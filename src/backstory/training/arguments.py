@@ -20,7 +20,8 @@ from backstory.engine.counter import permutations
 from backstory.errors import ConfigurationError, DataError, unknown
 from backstory.functions import Domain, Interval, Simplex, Values
 from backstory.network.spec import Spec
-from backstory.training.schedules import count, fraction, positive
+from backstory.training.metrics import Metric, default_metrics, exclusive
+from backstory.training.schedules import count, fraction, not_negative, positive
 from backstory.training.trainer import Data
 
 Array = NDArray[Any]
@@ -49,6 +50,8 @@ class Clip:
     def __post_init__(self) -> None:
         given = {name: bound for name, bound in (("norm", self.norm), ("value", self.value)) if bound is not None}
         positive("Clip", **given)
+        for name, bound in given.items():
+            object.__setattr__(self, name, float(bound))
 
 
 def read_clip(clip: Any) -> Clip:
@@ -121,6 +124,8 @@ def class_weights(spec: Spec, weights: Any, y: Array) -> Array:
         raise ConfigurationError(
             f"class_weight= needs a loss for classes. Got {spec.loss.name!r}; use sample_weight= for single rows."
         )
+    if y.ndim == 2 and y.shape[1] > 1 and not exclusive(y):
+        raise ConfigurationError("class_weight= needs one class per row, and some rows of y have several or none.")
     labels = y if y.ndim == 1 else (y[:, 0] > 0.5 if y.shape[1] == 1 else y.argmax(axis=1))
     labels = labels.astype(np.int64)
     n_classes = max(spec.n_out, 2)
@@ -135,6 +140,7 @@ def class_weights(spec: Spec, weights: Any, y: Array) -> Array:
             raise ConfigurationError(
                 f"class_weight= must map class indices 0 ... {n_classes - 1} to weights. Got the key {strangers[0]!r}."
             )
+        not_negative("fit", **{f"class_weight[{key}]": weight for key, weight in weights.items()})
         by_class = np.array([float(weights.get(index, 1.0)) for index in range(n_classes)])
     else:
         raise ConfigurationError(f"class_weight= must be 'balanced' or a dict of class: weight. Got {weights!r}.")
@@ -158,22 +164,31 @@ def validation_data(spec: Spec, data: Data, validation: Any, seed: int) -> tuple
         return data, None
     if isinstance(validation, tuple | list) and len(validation) in (2, 3):
         return data, training_data(spec, *validation)
-    if not isinstance(validation, float):
+    if not isinstance(validation, float | np.floating):
         raise ConfigurationError(
             "validation= must be (X, y), (X, y, sample_weight), or a fraction of the rows such as 0.1. "
             f"Got {type(validation).__name__}."
         )
-    fraction("fit", validation=validation)
+    if not 0 < validation < 1:
+        raise ConfigurationError(f"The 'validation' parameter of fit must be in (0, 1). Got {validation!r}.")
     held_out = max(1, round(validation * len(data)))
     if held_out >= len(data):
         raise DataError(f"validation={validation} of {len(data)} rows leaves none to train on. Give more rows.")
     order = permutations(~seed, range(1), len(data))[0]
-    return take(data, np.sort(order[held_out:])), take(data, np.sort(order[:held_out]))
+    parts = take(data, np.sort(order[held_out:])), take(data, np.sort(order[:held_out]))
+    for part, use in zip(parts, ("train", "validate"), strict=True):
+        if part.sample_weight is not None and not part.sample_weight.any():
+            raise DataError(
+                f"validation={validation} leaves only rows of weight 0 to {use} on. Give a validation set of your own, "
+                "or leave out the rows without weight."
+            )
+    return parts
 
 
 def take(data: Data, rows: Array) -> Data:
     """Some rows of a data set."""
-    return Data(data.X[rows], data.y[rows], None if data.sample_weight is None else data.sample_weight[rows])
+    weight = None if data.sample_weight is None else data.sample_weight[rows]
+    return Data(data.X[rows], data.y[rows], weight, rows if data.rows is None else data.rows[rows])
 
 
 def dropout_rates(spec: Spec, dropout: Any) -> tuple[float, ...]:
@@ -192,11 +207,22 @@ def dropout_rates(spec: Spec, dropout: Any) -> tuple[float, ...]:
 def frozen_arrays(spec: Spec, freeze: Iterable[str]) -> tuple[bool, ...]:
     """One flag per parameter array, from names such as ("b1", "w2")."""
     names = [name for name, _, _ in spec.layout]
+    if not isinstance(freeze, Iterable):
+        raise ConfigurationError(f"freeze= must be names of parameter arrays such as ('b1', 'w2'). Got {freeze!r}.")
     wanted = [freeze] if isinstance(freeze, str) else list(freeze)
     for name in wanted:
         if name not in names:
             raise unknown("parameter array to freeze", str(name), names)
     return tuple(name in wanted for name in names)
+
+
+def read_metrics(spec: Spec, metrics: Any) -> dict[str, Metric]:
+    """The metrics by name: those given, or the usual ones of the loss."""
+    if metrics is None:
+        return default_metrics(spec.loss)
+    if not isinstance(metrics, Mapping) or not all(callable(metric) for metric in metrics.values()):
+        raise ConfigurationError(f"metrics= must be a dict of name: function of (y, outputs). Got {metrics!r}.")
+    return dict(metrics)
 
 
 def whole_numbers(**values: Any) -> None:

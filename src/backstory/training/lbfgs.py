@@ -32,11 +32,13 @@ def check_options(trainer: Trainer) -> None:
 
 
 def run(trainer: Trainer, optimizer: LBFGS) -> History:
-    """Minimize the trainer's loss; its parameters hold each iteration's weights as they come."""
+    """Minimize the trainer's loss; its parameters hold each iteration's weights as they come.
+
+    The options must have passed `check_options`.
+    """
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-    check_options(trainer)
     data, options, engine, parameters = trainer.data, trainer.options, trainer.engine, trainer.parameters
     history = trainer.history
     free = free_mask(trainer.spec, options.frozen)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.functions import Loss
+from backstory.functions import Loss, Values
 
 Array = NDArray[Any]
 Metric = Callable[[Array, Array], float]
@@ -21,8 +22,26 @@ def classes_of(outputs: Array, threshold: float = 0.5) -> NDArray[np.int64]:
     return np.asarray(outputs.argmax(axis=1), dtype=np.int64)
 
 
-def accuracy(y: Array, outputs: Array) -> float:
-    """Share of rows whose class is predicted; y are class indices (n,), or targets (n, n_out) in {0, 1} or {-1, 1}.
+def exclusive(y: Array) -> bool:
+    """Whether each row of targets (n, n_out) speaks for one class: a single target above 1/2, or a sum of 1.
+
+    >>> exclusive(np.array([[0.0, 1.0], [0.4, 0.6]])), exclusive(np.array([[1.0, 1.0]]))
+    (True, False)
+    """
+    single = np.count_nonzero(y > 0.5, axis=1) == 1
+    return bool((single | (np.abs(y.sum(axis=1) - 1.0) < 1e-4)).all())
+
+
+def accuracy(y: Array, outputs: Array, threshold: float = 0.5) -> float:
+    """Share of rows whose class is predicted; where rows have several classes or none, whose classes all are.
+
+    Parameters
+    ----------
+    y : ndarray
+        Class indices (n,), or targets (n, n_out) in {0, 1} or {-1, 1}.
+    outputs : ndarray (n, n_out)
+    threshold : float
+        What an output that is a class of its own must exceed to speak for it: 0 for hinge, whose outputs are signed.
 
     Examples
     --------
@@ -31,8 +50,9 @@ def accuracy(y: Array, outputs: Array) -> float:
     """
     if y.ndim == 1:
         return float(np.mean(classes_of(outputs) == y))
-    threshold = 0.0 if (y < 0).any() else 0.5  # hinge's targets are -1 and 1
-    return float(np.mean(classes_of(outputs, threshold) == classes_of(y, threshold)))
+    if y.shape[1] > 1 and exclusive(y):
+        return float(np.mean(classes_of(outputs) == classes_of(y)))
+    return float(np.mean(((outputs > threshold) == (y > threshold)).all(axis=1)))
 
 
 def rmse(y: Array, outputs: Array) -> float:
@@ -48,4 +68,7 @@ def rmse(y: Array, outputs: Array) -> float:
 
 def default_metrics(loss: Loss) -> dict[str, Metric]:
     """Accuracy where the loss is for classes, else the root mean squared error."""
-    return {"accuracy": accuracy} if loss.classification else {"rmse": rmse}
+    if not loss.classification:
+        return {"rmse": rmse}
+    threshold = 0.0 if isinstance(loss.targets, Values) else 0.5
+    return {"accuracy": partial(accuracy, threshold=threshold)}

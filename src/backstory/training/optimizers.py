@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from functools import cache
+from numbers import Real
 from typing import ClassVar
 
 from backstory.engine.contract import UpdateRule
@@ -283,7 +284,7 @@ class Rprop(Optimizer):
     Parameters
     ----------
     learning_rate : float > 0
-        The step every parameter starts with; a schedule's first rate is taken.
+        The step every parameter starts with; of a schedule, the rate it is built around.
     eta_minus : float in (0, 1)
     eta_plus : float > 1
     step_min, step_max : float > 0
@@ -308,7 +309,11 @@ p = q"""
     paper: ClassVar[str] = "Riedmiller & Braun 1993; Igel & Huesken 2000"
 
     def check(self) -> None:
-        positive("Rprop", eta_minus=self.eta_minus, step_min=self.step_min, step_max=self.step_max)
+        positive(
+            "Rprop", eta_minus=self.eta_minus, eta_plus=self.eta_plus, step_min=self.step_min, step_max=self.step_max
+        )
+        if self.step_min > self.step_max:
+            raise ConfigurationError(f"Rprop needs step_min <= step_max. Got {self.step_min!r} and {self.step_max!r}.")
         if not self.eta_minus < 1 < self.eta_plus:
             raise ConfigurationError(
                 f"Rprop needs eta_minus < 1 < eta_plus. Got {self.eta_minus!r} and {self.eta_plus!r}."
@@ -349,6 +354,10 @@ w = w - min(rate, max_rate)*g"""
 
     def check(self) -> None:
         positive("Polyak", max_rate=self.max_rate)
+        if not (isinstance(self.minimum, Real) and math.isfinite(self.minimum)):
+            raise ConfigurationError(
+                f"The 'minimum' parameter of Polyak must be a finite number. Got {self.minimum!r}."
+            )
 
 
 @dataclass(frozen=True)

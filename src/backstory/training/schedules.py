@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -49,21 +50,21 @@ class Schedule(Protocol):
 def positive(owner: str, **values: float) -> None:
     """Raise ConfigurationError unless every value is a finite number > 0."""
     for name, value in values.items():
-        if not (isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf):
+        if not (isinstance(value, Real) and not isinstance(value, bool) and 0 < value < math.inf):
             raise ConfigurationError(f"The {name!r} parameter of {owner} must be a finite number > 0. Got {value!r}.")
 
 
 def not_negative(owner: str, **values: float) -> None:
     """Raise ConfigurationError unless every value is a finite number >= 0."""
     for name, value in values.items():
-        if not (isinstance(value, int | float) and 0 <= value < math.inf):
+        if not (isinstance(value, Real) and 0 <= value < math.inf):
             raise ConfigurationError(f"The {name!r} parameter of {owner} must be a finite number >= 0. Got {value!r}.")
 
 
 def fraction(owner: str, **values: float) -> None:
     """Raise ConfigurationError unless every value is in [0, 1)."""
     for name, value in values.items():
-        if not (isinstance(value, int | float) and 0 <= value < 1):
+        if not (isinstance(value, Real) and 0 <= value < 1):
             raise ConfigurationError(f"The {name!r} parameter of {owner} must be in [0, 1). Got {value!r}.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,15 @@ ROWS_PER_CALL = 1 << 16
 
 @dataclass(frozen=True)
 class Data:
-    """Rows ready for an engine: X (n, n_in), y (n, n_out) or (n,) class indices, weights (n,) or None."""
+    """Rows ready for an engine: X (n, n_in), y (n, n_out) or (n,) class indices, weights (n,) or None.
+
+    `rows` (n,) says which of the user's rows these are, where they are only some of them.
+    """
 
     X: Array
     y: Array
     sample_weight: Array | None = None
+    rows: Array | None = None
 
     def __len__(self) -> int:
         return len(self.X)
@@ -66,9 +70,13 @@ class Memory:
     steps: int = 0
     epochs: int = 0
 
+    def suits(self, optimizer: Optimizer, parameters: Array) -> bool:
+        """Whether the state belongs to an equal optimizer, which then goes on from it."""
+        return self.optimizer == optimizer and all(len(slot) == len(parameters) for slot in self.state.values())
+
     def ready(self, optimizer: Optimizer, parameters: Array) -> None:
         """Keep the state if it belongs to an equal optimizer, else start a new one."""
-        same = self.optimizer == optimizer and all(len(slot) == len(parameters) for slot in self.state.values())
+        same = self.suits(optimizer, parameters)
         self.optimizer = optimizer  # an equal one too: its schedule may have been given another present rate
         if same:
             return
@@ -187,7 +195,8 @@ class Trainer:
                 raise result.interrupt
             if result.failure is not None:
                 step, rate = at + result.failure.step, float(rates[at + result.failure.step])
-                raise divergence(result.failure, self.steps_done + 1, done + step // per_epoch + 1, rate, self.history)
+                failure = self._in_the_users_rows(result.failure)
+                raise divergence(failure, self.steps_done + 1, done + step // per_epoch + 1, rate, self.history)
             at += result.steps
             if at < len(steps):  # callbacks due at the end of an epoch see its record
                 self._serve_steps(losses[at - 1])
@@ -195,6 +204,12 @@ class Trainer:
         self.memory.epochs += n
         self._record(n, offsets, order, losses, np.concatenate(norms), rates, before, after)
         self._serve_steps(losses[-1])
+
+    def _in_the_users_rows(self, failure: Failure) -> Failure:
+        """The failure with its row counted in the X that was given, from which a fraction may have been held out."""
+        if self.data.rows is None or failure.row < 0:
+            return failure
+        return replace(failure, row=int(self.data.rows[failure.row]))
 
     def _rates(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
         schedule = self._schedule
@@ -221,11 +236,11 @@ class Trainer:
         per_epoch = self.steps_per_epoch
         losses, offsets = losses[: n * per_epoch], offsets[: n * per_epoch + 1]
         if self.spec.reduction == "mean":
-            weights = self.data.sample_weight
-            sizes = (
-                np.diff(offsets) if weights is None else np.add.reduceat(weights[order[: offsets[-1]]], offsets[:-1])
-            )
-            sizes = sizes.reshape(n, per_epoch).astype(np.float64)
+            sizes = np.diff(offsets).astype(np.float64)
+            if self.data.sample_weight is not None:
+                weights = self.data.sample_weight[order[: offsets[-1]]].astype(np.float64)
+                sizes = np.add.reduceat(weights, offsets[:-1])
+            sizes = sizes.reshape(n, per_epoch)
             means = (losses.reshape(n, per_epoch) * sizes).sum(axis=1) / sizes.sum(axis=1)
         else:
             means = losses.reshape(n, per_epoch).sum(axis=1)

@@ -201,6 +201,20 @@ def test_a_forked_process_has_threads_of_its_own(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_array_equal(train(engine, chunk, threads=3)[0], wanted)
 
 
+def test_trying_out_threads_changes_no_bit() -> None:
+    """Without BACKSTORY_EXACT_THREADS the engine tries how many threads pay, from one window of steps to the next."""
+    net = bs.Network([40, 96, 64, 3], hidden="tanh", seed=0, dtype="float32")
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(6000, 40)), rng.normal(size=(6000, 3))
+    ends = []
+    for threads in (1, 2, 3, 8):
+        twin = net.copy()
+        twin.fit(X, y, batch_size=64, epochs=6, threads=threads, dropout=0.2)
+        ends.append(twin.parameters)
+    for end in ends[1:]:
+        np.testing.assert_array_equal(end, ends[0])
+
+
 # ---- Signals
 
 

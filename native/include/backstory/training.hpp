@@ -91,11 +91,19 @@ public:
     // Returns false when something non-finite turned up: then the packed weights and state are worth nothing.
     bool run(int threads, const std::function<bool()>& interrupted, ChunkResult& result) {
         result.losses.resize(chunk_.steps);
-        Pool::run(threads, [&, this](int me, int count) {
-            if (me == 0) barrier_.emplace(count), ready_.store(true, std::memory_order_release);
-            while (!ready_.load(std::memory_order_acquire)) pause();
-            work(me, count, interrupted, result);
-        });
+        last_look_ = Clock::now();
+        if (threads == 1 || exact_threads()) {
+            window(threads, 0, chunk_.steps, interrupted, result);
+        } else {
+            Crew& crew = space_.crew;
+            crew.expect(threads, space_.at.capacity);
+            while (done_ < chunk_.steps && !stop_ && !suspect_.load()) {
+                const size first = done_, steps = std::min(crew.window(), chunk_.steps - first);
+                const auto start = Clock::now();
+                window(crew.threads(), first, first + steps, interrupted, result);
+                crew.note(done_ - first, std::chrono::duration<double>(Clock::now() - start).count());
+            }
+        }
         result.steps = done_;
         result.losses.resize(done_);
         return !suspect_.load() && (done_ == 0 || weights_finite(space_.w));
@@ -254,13 +262,21 @@ private:
         if (!finite) suspect_.store(true, std::memory_order_relaxed);
     }
 
-    // What each thread does: all steps, meeting the others at the barriers.
-    void work(int me, int count, const std::function<bool()>& interrupted, ChunkResult& result) {
+    // Steps [first, last) as one parallel region.
+    void window(int threads, size first, size last, const std::function<bool()>& interrupted, ChunkResult& result) {
+        ready_.store(false, std::memory_order_relaxed);
+        Pool::run(threads, [&, this](int me, int count) {
+            if (me == 0) barrier_.emplace(count), ready_.store(true, std::memory_order_release);
+            while (!ready_.load(std::memory_order_acquire)) pause();
+            work(me, count, first, last, interrupted, result);
+        });
+    }
+
+    // What each thread does: the steps, meeting the others at the barriers.
+    void work(int me, int count, size first, size last, const std::function<bool()>& interrupted, ChunkResult& result) {
         Barrier& barrier = *barrier_;
         const Share tiles = share(net_.tiles, me, count);
-        auto last_look = Clock::now();
-        size work_since_look = 0;
-        for (size s = 0; s < chunk_.steps; ++s) {
+        for (size s = first; s < last; ++s) {
             const Batch b = batch(s);
             const bool record = chunk_.record && chunk_.record[s];
             const bool to_memory = whole_needed() || b.n > space_.at.capacity;
@@ -291,12 +307,12 @@ private:
             }
             if (me == 0) {
                 done_ = s + 1;
-                work_since_look += 3 * net_.products * b.n + 1000;
-                if (work_since_look > 2'000'000) {
-                    work_since_look = 0;
+                work_since_look_ += 3 * net_.products * b.n + 1000;
+                if (work_since_look_ > 2'000'000) {
+                    work_since_look_ = 0;
                     const auto now = Clock::now();
-                    if (std::chrono::duration<double>(now - last_look).count() > pause_seconds) {
-                        last_look = now;
+                    if (std::chrono::duration<double>(now - last_look_).count() > pause_seconds) {
+                        last_look_ = now;
                         stop_ = interrupted();
                     }
                 }
@@ -351,6 +367,8 @@ private:
     std::atomic<bool> ready_{false}, suspect_{false};
     bool stop_ = false;
     size done_ = 0;
+    Clock::time_point last_look_;  // when `interrupted` was last asked
+    size work_since_look_ = 0;
 };
 
 }  // namespace bs

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "backstory/crew.hpp"
 #include "backstory/network.hpp"
 
 namespace bs {
@@ -39,6 +40,7 @@ public:
     T *w = nullptr, *wt = nullptr, *g = nullptr;
     T* slot[2] = {nullptr, nullptr};
     TileSums* sums = nullptr;
+    Crew crew;  // what was learned about threads, kept from call to call
 
     void prepare(const Network<T>& net, const Needs& needs) {
         if (needs == needs_) return;

@@ -6,6 +6,8 @@ import os
 import platform
 from importlib import metadata
 
+from backstory import __version__
+
 OPTIONAL = {
     "pandas": "History.to_frame",
     "matplotlib": "History.plot (extra 'plot')",
@@ -29,7 +31,7 @@ def show_config() -> None:
     rows = [
         (
             "backstory",
-            f"{_version('backstory')} on Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+            f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}",
         ),
         ("instruction set", _instruction_set()),
         ("threads", _threads()),

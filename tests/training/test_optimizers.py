@@ -190,3 +190,26 @@ def test_every_optimizer_has_a_row_and_a_paper() -> None:
 def test_fields_outside_their_domain_are_refused(make: Any, message: str) -> None:
     with pytest.raises(bs.ConfigurationError, match=message):
         make()
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_lbfgs_goes_on_from_what_a_callback_writes(engine: str) -> None:
+    net, other = network(), network()
+    mine = other.parameters + 0.5
+
+    def write(event: bs.Event) -> None:
+        if event.epoch == 2:
+            event.network.parameters[:] = mine
+
+    other.parameters[:] = mine
+    history = net.fit(X, Y, optimizer=bs.LBFGS(), epochs=5, callbacks=write, engine=engine)
+    other.fit(X, Y, optimizer=bs.LBFGS(), epochs=3, engine=engine)
+    assert len(history) == 5
+    assert (net.parameters == other.parameters).all()
+
+
+def test_lbfgs_gives_advice_that_it_can_follow() -> None:
+    net = bs.Network([3, 4, 2], seed=2)
+    net.weights[0][:] = 1e200
+    with pytest.raises(bs.DivergenceError, match=r"before that step. Try inputs and targets scaled to about 1.$"):
+        net.fit(X * 1e200, Y, optimizer=bs.LBFGS())

@@ -34,7 +34,8 @@ def check_options(trainer: Trainer) -> None:
 def run(trainer: Trainer, optimizer: LBFGS) -> History:
     """Minimize the trainer's loss; its parameters hold each iteration's weights as they come.
 
-    The options must have passed `check_options`.
+    The options must have passed `check_options`. Where a callback writes into the parameters, the search starts anew
+    from what it wrote.
     """
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
@@ -62,26 +63,34 @@ def run(trainer: Trainer, optimizer: LBFGS) -> History:
         history.epochs.append(Epoch(loss, validation_loss, metrics, norms, 1.0, seconds))
         trainer.watched.append(loss if trainer.validation is None else validation_loss)
         trainer.steps_done += 1
-        if trainer.stops():
+        reached = parameters.copy()
+        latest["stops"] = trainer.stops()
+        latest["rewritten"] = not np.array_equal(parameters, reached)
+        if latest["stops"] or latest["rewritten"]:
             raise StopIteration
 
-    with threadpool_limits(limits=1, user_api="blas"):  # the same bits for any number of threads, and nobody spins
-        result = minimize(
+    def search() -> Any:
+        return minimize(
             loss_and_gradient,
             parameters[free].astype(np.float64),
             jac=True,
             method="L-BFGS-B",
             callback=after_iteration,
             options={
-                "maxiter": options.epochs,
+                "maxiter": options.epochs - len(history),
                 "maxcor": optimizer.memory,
                 "gtol": optimizer.tolerance,
                 "ftol": optimizer.least_reduction,
                 "maxfun": optimizer.max_evaluations,
             },
         )
+
+    with threadpool_limits(limits=1, user_api="blas"):  # the same bits for any number of threads, and nobody spins
+        result = search()
+        while latest.pop("rewritten", False) and not latest["stops"] and len(history) < options.epochs:
+            result = search()
     if not np.isfinite(latest["first"]) or not np.isfinite(result.fun):
-        raise divergence(Failure(0, "loss", 0, -1), trainer.steps_done + 1, len(history) + 1, 1.0, history)
+        raise divergence(Failure(0, "loss", 0, -1), trainer.steps_done + 1, len(history) + 1, None, history)
     if history.stopped == "epochs" and result.status == 0:
         history.stopped = "converged"
     trainer.keep_best()

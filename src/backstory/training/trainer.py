@@ -314,14 +314,14 @@ _PLACES = {
 }
 
 
-def divergence(failure: Failure, step: int, epoch: int, rate: float, history: History) -> DivergenceError:
-    """The error for a number that became non-finite, saying where it began and what to try."""
+def divergence(failure: Failure, step: int, epoch: int, rate: float | None, history: History) -> DivergenceError:
+    """The error for a number that became non-finite, saying where it began and what to try; L-BFGS has no rate."""
     place = _PLACES[failure.quantity].format(layer=failure.layer)
     row = f" for row {failure.row} of X" if failure.row >= 0 else ""
+    other = "" if rate is None else f"a lower learning rate than {rate:g}, clip=1.0, or "
     message = (
         f"Training stopped: {place} became NaN or infinite at step {step} (epoch {epoch}){row}. "
-        f"The weights are those before that step. Try a lower learning rate than {rate:g}, clip=1.0, or inputs and "
-        "targets scaled to about 1."
+        f"The weights are those before that step. Try {other}inputs and targets scaled to about 1."
     )
     return DivergenceError(
         message,

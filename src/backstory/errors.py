@@ -130,6 +130,14 @@ class DivergenceError(BackstoryError, ArithmeticError):
         self.quantity = quantity
         self.history = history
 
+    def counted_in(self, rows: Any) -> DivergenceError:
+        """The same news for who gave more rows than were trained on; rows[i] is where row i stood."""
+        if self.row < 0:
+            return self
+        row = int(rows[self.row])
+        text = str(self).replace(f"row {self.row} of X", f"row {row} of X")
+        return _diverged(text, self.step, self.epoch, self.layer, row, self.quantity, self.history)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by what it was made from."""
         return _diverged, (str(self), self.step, self.epoch, self.layer, self.row, self.quantity, self.history)

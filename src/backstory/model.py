@@ -146,7 +146,7 @@ class Network:
         Returns
         -------
         ndarray (n, n_out) of the network's dtype
-            For a frame in the units of the target, or probabilities of `classes`.
+            For a frame in the units of the target (then float64), or probabilities of `classes`.
         """
         outputs = self._engine(engine).predict(self.parameters, self._rows(X), read_threads(threads))
         return self.table.restored(outputs) if self.table is not None and is_frame(X) else outputs

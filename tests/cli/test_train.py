@@ -310,3 +310,26 @@ def test_the_network_follows_the_target() -> None:
     net = network(Table.fit({**columns, "t": np.arange(40) / 3}, "t"), [5, 4], 0)
     assert (net.spec.sizes, net.spec.loss.name, net.classes) == ((2, 5, 4, 1), "half_squared_error", None)
     assert net.spec.dtype == "float32"
+
+
+def test_predictions_are_as_right_as_the_figures_say_far_from_zero(run: Run, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=60)
+    data, model = tmp_path / "t.csv", tmp_path / "m.safetensors"
+    pandas.DataFrame({"x": x, "target": 1e9 + x}).to_csv(data, index=False)
+    assert run("train", data, "--target", "target", "--epochs", 20, "--seed", 0, "--out", model).code == 0
+    found = json.loads(run("evaluate", model, data, "--format", "json").out)["rmse"]
+    assert run("predict", model, data, "--out", tmp_path / "p.csv").code == 0
+    error = pandas.read_csv(tmp_path / "p.csv").iloc[:, 0] - (1e9 + x)
+    assert np.sqrt(np.mean(error**2)) == pytest.approx(found, rel=1e-3)
+
+
+@pytest.mark.parametrize("unit", [1e300, 1e-150])
+def test_figures_of_targets_whose_squares_have_no_place(run: Run, tmp_path: Path, unit: float) -> None:
+    x = np.random.default_rng(0).normal(size=60)
+    data, model = tmp_path / "t.csv", tmp_path / "m.safetensors"
+    pandas.DataFrame({"x": x, "target": x * unit}).to_csv(data, index=False)
+    assert run("train", data, "--target", "target", "--epochs", 3, "--seed", 0, "--out", model).code == 0
+    found = json.loads(run("evaluate", model, data, "--format", "json").out)
+    predicted = bs.load(model).predict(pandas.read_csv(data))[:, 0] / unit
+    assert found["rmse"] / unit == pytest.approx(np.sqrt(np.mean((predicted - x) ** 2)), rel=1e-4)
+    assert found["r2"] == pytest.approx(1 - np.mean((predicted - x) ** 2) / x.var(), rel=1e-4)

@@ -263,3 +263,13 @@ def test_no_hidden_layer_is_a_linear_model() -> None:
     regressor.fit(X, 3 * X[:, 1] - 1)
     np.testing.assert_allclose(regressor.coefs_[0][:, 0], [0, 3, 0, 0], atol=1e-4)
     assert regressor.n_layers_ == 2
+
+
+def test_divergence_names_the_row_of_the_x_that_was_given() -> None:
+    """Though a fraction was held out by early stopping."""
+    rows, aims = X.copy(), X[:, 1].copy()
+    regressor = MLPRegressor(hidden_layer_sizes=(5,), solver="sgd", early_stopping=True, random_state=0, shuffle=False)
+    for culprit in (17, 18, 19):  # one of three is trained on
+        rows[culprit] = 1e200
+    with pytest.raises(bs.DivergenceError, match=r"for row 1[789] of X"):
+        regressor.fit(rows, aims)

@@ -54,15 +54,17 @@ def _of_classes(outputs: Array, y: Array) -> list[Figure]:
 
 
 def _of_numbers(table: Table, outputs: Array, y: Array) -> list[Figure]:
-    error = (outputs[:, 0].astype(np.float64) - y) * table.target_scale
-    spread = y * table.target_scale  # y = 0 is the mean of training
-    squares = float(np.sum((y - y.mean()) ** 2)) * table.target_scale**2
+    scale = table.target_scale  # applied last: the squares of very large or small targets have no place in a float
+    error = outputs[:, 0].astype(np.float64) - y
+    squares = float(np.sum((y - y.mean()) ** 2))
     rest = [Figure("r2", 1.0 - float(np.sum(error**2)) / squares, "share of the variance explained")] if squares else []
     return [
-        Figure("rmse", float(np.sqrt(np.mean(error**2))), f"root mean squared error of {len(y):,} rows"),
-        Figure("mae", float(np.mean(np.abs(error))), "mean absolute error"),
+        Figure("rmse", float(np.sqrt(np.mean(error**2))) * scale, f"root mean squared error of {len(y):,} rows"),
+        Figure("mae", float(np.mean(np.abs(error))) * scale, "mean absolute error"),
         *rest,
-        Figure("baseline rmse", float(np.sqrt(np.mean(spread**2))), "always answering the mean of training"),
+        Figure(
+            "baseline rmse", float(np.sqrt(np.mean(y**2))) * scale, "always answering the mean of training"
+        ),  # y = 0
     ]
 
 

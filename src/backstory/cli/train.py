@@ -15,7 +15,7 @@ from backstory.cli.report import console, pairs, plural
 from backstory.data.files import format_of, read
 from backstory.data.frame import Frame, listed
 from backstory.data.table import Table
-from backstory.errors import ConfigurationError, DataError
+from backstory.errors import ConfigurationError, DataError, DivergenceError
 from backstory.model import Network
 from backstory.training.callbacks import EarlyStopping
 from backstory.training.history import History
@@ -90,16 +90,19 @@ def run(
     say = console()
     say.print(pairs(opening(frame, table, net, len(rest), len(held), seed)))
     plan = Recipe.of(len(rest), batch_size, epochs)
-    history = net.fit(
-        X[rest],
-        y[rest],
-        optimizer=plan.optimizer(len(rest)),
-        batch_size=plan.batch_size,
-        epochs=plan.epochs,
-        validation=(X[held], y[held]),
-        early_stopping=EarlyStopping(plan.patience),
-        threads=threads,
-    )
+    try:
+        history = net.fit(
+            X[rest],
+            y[rest],
+            optimizer=plan.optimizer(len(rest)),
+            batch_size=plan.batch_size,
+            epochs=plan.epochs,
+            validation=(X[held], y[held]),
+            early_stopping=EarlyStopping(plan.patience),
+            threads=threads,
+        )
+    except DivergenceError as error:
+        raise error.counted_in(rest) from None
     net.save(out)
     say.print(pairs([("training", course(history, plan), "")]))
     say.print(f"\nOn the {plural(len(held), 'row')} held out:")

@@ -158,8 +158,13 @@ class Table:
         return found
 
     def restored(self, outputs: Array) -> Array:
-        """Outputs (n, n_out) in the target's own units; probabilities of classes stay as they are."""
-        return outputs if self.classes is not None else outputs * self.target_scale + self.target_mean
+        """Outputs (n, n_out) in the target's own units, float64; probabilities of classes stay as they are.
+
+        A float32 has no place for targets such as 1e9 + 0.1, though the network learns what is left without their mean.
+        """
+        if self.classes is not None:
+            return outputs
+        return np.asarray(outputs.astype(np.float64) * self.target_scale + self.target_mean)
 
     def answers(self, outputs: Array) -> Array:
         """What outputs (n, n_out) say, in the target's own terms: the likeliest class's label, or the number, (n,)."""

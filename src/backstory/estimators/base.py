@@ -201,9 +201,10 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
                 )
         except KeyboardInterrupt:
             _warn("Training interrupted by user.")
-        except DivergenceError as error:
+        except DivergenceError as found:
+            error = found if data.rows is None else found.counted_in(data.rows)
             if self.validation_scores_ is None or self.best_validation_score_ == -math.inf:
-                raise
+                raise error from found
             self.validation_scores_.append(math.nan)
             _warn(f"{error} Early stopping kept the weights of the best epoch.", ConvergenceWarning)
         if self.early_stopping:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -164,7 +165,7 @@ def test_lbfgs_refuses_what_it_cannot_do(options: Any) -> None:
 
 def test_every_optimizer_has_a_row_and_a_paper() -> None:
     for name, kind in OPTIMIZERS.items():
-        assert "\n    Parameters\n" in str(kind.__doc__), name
+        assert "\nParameters\n" in inspect.cleandoc(str(kind.__doc__)), name
         assert kind.paper, name
 
 

@@ -22,11 +22,11 @@ KNOWS: dict[str, set[str]] = {
     "training": {"engine", "data"},
     "model": {"training"},
     "estimators": {"model"},
-    "show_config": {"engine"},
-    "cli": {"model", "estimators", "show_config"},
+    "configuration": {"engine"},
+    "cli": {"model", "estimators", "configuration"},
     "__main__": {"cli"},
 }
-FACES = ("cli", "show_config")  # may use the finished package's own public names, its version for one
+FACES = ("cli", "configuration")  # may use the finished package's own public names, its version for one
 NATIVE = ("_native_baseline", "_native_avx2", "_native_avx512")
 PURE_PYTHON = ("errors", "expressions", "functions")  # the standard library and nothing else
 OPTIONAL = ("matplotlib", "pandas")  # imported where they are used, never when a module is loaded

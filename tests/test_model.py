@@ -223,6 +223,8 @@ BAD_NETWORKS: list[tuple[tuple[Any, dict[str, Any]], str]] = [
     (([3, 4, 2], {"hidden": "softmax"}), "couples the units of a layer and is for the output only"),
     (([3, 4, 2], {"loss": "mse"}), "Unknown loss 'mse'"),
     (([3, 4, 2], {"loss": "cross_entropy"}), "Outputs that fit: softmax"),
+    (([3, 4, 2], {"hidden": "ReLU"}), "Unknown activation 'ReLU'. Did you mean 'relu'"),
+    (([3, 4, 2], {"biases": "no"}), "'biases' parameter of Network must be True or False. Got 'no'"),
     (([3, 4, 2], {"reduction": "max"}), "Unknown reduction 'max'"),
     (([3, 4, 2], {"dtype": "float16"}), "Unknown dtype 'float16'"),
     (([3, 4, 2], {"seed": -1}), "'seed' parameter of Network must be an integer >= 0 or None. Got -1"),
@@ -261,7 +263,7 @@ def test_copies_are_independent_and_go_on_alike() -> None:
 
 OWN = bs.Network(
     [3, 4, 2],
-    hidden=bs.Activation("sine", "sin(2*z)", range="[-1, 1]"),
+    hidden=bs.Activation("sine", "sin(2*z)"),
     loss=bs.Loss("cauchy", "log(1 + (a - y)^2)"),
     penalty=bs.Elastic(0.1, 0.2),
     reduction="sum",
@@ -352,6 +354,18 @@ def test_huge_sizes_in_a_header_take_no_memory(tmp_path: Path) -> None:
     rewritten_header(tmp_path / "net.safetensors", {"spec": {**net.spec.to_dict(), "sizes": [10**9, 10**9, 2]}})
     with pytest.raises(bs.ModelFileError, match="do not fit its network"):
         bs.load(tmp_path / "net.safetensors")
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="No folder '.*nowhere' to write 'net.safetensors' into"):
+        network().save(tmp_path / "nowhere" / "net.safetensors")
+
+
+def test_classes_are_saved_whatever_holds_them(tmp_path: Path) -> None:
+    net = network()
+    net.classes = np.array(["cat", "dog"])  # type: ignore[assignment]  # an array is a list to most users
+    net.save(tmp_path / "net.safetensors")
+    assert bs.load(tmp_path / "net.safetensors").classes == ["cat", "dog"]
 
 
 def test_other_files_are_no_networks(tmp_path: Path) -> None:

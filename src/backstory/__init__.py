@@ -13,6 +13,7 @@ import numpy as _numpy  # noqa: F401 - all of backstory stands on it, so the fir
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from backstory.configuration import show_config as show_config
     from backstory.errors import BackstoryError as BackstoryError
     from backstory.errors import ConfigurationError as ConfigurationError
     from backstory.errors import DataError as DataError
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from backstory.model import Gradients as Gradients
     from backstory.model import Network as Network
     from backstory.model import load as load
-    from backstory.show_config import show_config as show_config
     from backstory.training.arguments import Clip as Clip
     from backstory.training.callbacks import EarlyStopping as EarlyStopping
     from backstory.training.callbacks import Event as Event
@@ -68,7 +68,7 @@ _HOMES = {
     "backstory.functions": "Activation BinaryCrossEntropy Constant CrossEntropy ELU Elastic Huber L1 L2 LeakyReLU Loss "
     "Normal Quantile Uniform",
     "backstory.model": "Gradients Network load",
-    "backstory.show_config": "show_config",
+    "backstory.configuration": "show_config",
     "backstory.training.arguments": "Clip",
     "backstory.training.callbacks": "EarlyStopping Event EveryEpoch EverySteps",
     "backstory.training.history": "History",

@@ -156,11 +156,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     >>> nearest("sigmod", ["relu", "sigmoid"])
     'sigmoid'
     """
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    if not matches:
-        folded = {candidate.lower().replace("_", ""): candidate for candidate in known}
-        return folded.get(name.lower().replace("_", "").replace("-", "").replace(" ", ""))
-    return matches[0]
+    folded = {candidate.lower().replace("_", ""): candidate for candidate in known}
+    same = folded.get(name.lower().replace("_", "").replace("-", "").replace(" ", ""))
+    return same or next(iter(difflib.get_close_matches(name, list(folded.values()), n=1, cutoff=0.6)), None)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigurationError:

@@ -25,7 +25,7 @@ from backstory.training import arguments, lbfgs
 from backstory.training.callbacks import read_callbacks, read_early_stopping
 from backstory.training.history import History
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
-from backstory.training.schedules import Plan
+from backstory.training.schedules import Plan, flag
 from backstory.training.trainer import Memory, Options, Trainer, divergence
 
 Array = NDArray[Any]
@@ -314,7 +314,8 @@ class Network:
         callbacks : functions of an Event, EveryEpoch, EverySteps
             Training stops when one returns True. What they write into the weights counts.
         metrics : dict of name to function (y, outputs) -> float, optional
-            Taken on the validation set; by default accuracy for losses for classes, else the root mean squared error.
+            Taken on the validation set, each row counting alike; by default accuracy where the loss is for classes,
+            else the root mean squared error.
         engine : {"native", "reference"}
         progress : bool, optional
             A progress bar; by default only on a terminal and in notebooks.
@@ -332,6 +333,7 @@ class Network:
             and the error's `history` holds the finished epochs.
         """
         arguments.whole_numbers(batch_size=batch_size, epochs=epochs)
+        flag("fit", shuffle=shuffle)
         chosen = read_optimizer(optimizer)
         data = arguments.training_data(self.spec, X, y, sample_weight, class_weight)
         data, held_out = arguments.validation_data(self.spec, data, validation, self.seed)
@@ -366,7 +368,10 @@ class Network:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a safetensors file; an older file there is replaced at once or left as it was."""
-        extra: dict[str, Any] = {"seed": self.seed, "classes": self.classes}
+        extra: dict[str, Any] = {
+            "seed": self.seed,
+            "classes": None if self.classes is None else np.asarray(self.classes).tolist(),
+        }
         if self.table is not None:
             extra["table"] = self.table.to_dict()
         file.save(path, self.spec, self.parameters, extra)

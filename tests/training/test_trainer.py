@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from typing import Any
 
 import numpy as np
@@ -277,6 +280,7 @@ def test_the_plot_shows_both_curves() -> None:
         ({"validation": "some"}, "validation= must be"),
         ({"threads": 0}, "threads= must be an integer >= 1"),
         ({"engine": "cuda"}, "Unknown engine 'cuda'"),
+        ({"shuffle": "no"}, "'shuffle' parameter of fit must be True or False. Got 'no'"),
         ({"callbacks": [3]}, "Each callback must be a function of an Event"),
         ({"class_weight": "balanced"}, "class_weight= needs a loss for classes"),
         ({"sample_weight": -np.ones(50)}, "sample_weight must be >= 0. Got -1.0 in row 0"),
@@ -302,57 +306,80 @@ def test_class_weights_name_what_they_do_not_know() -> None:
 
 def test_an_interrupt_keeps_the_steps_done() -> None:
     """Ctrl-C comes while the engine works: the weights, the count of steps and the history stay together."""
-    import os
-    import signal
-    import threading
-
-    net = bs.Network([50, 200, 1], seed=0)
     rng = np.random.default_rng(0)
     rows, aims = rng.normal(size=(2000, 50)), rng.normal(size=2000)
-    timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        net.fit(rows, aims, optimizer=bs.Adam(1e-4), batch_size=10, epochs=100_000)
+
+    def interrupted() -> bs.Network:
+        net = bs.Network([50, 200, 1], seed=0)
+        engine = net._engine("native")
+
+        class Interrupted:
+            """The engine, with a Ctrl-C during each call that trains."""
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(engine, name)
+
+            def train(self, *arguments: Any) -> Any:
+                timer = threading.Timer(0.15, os.kill, (os.getpid(), signal.SIGINT))
+                timer.start()
+                return engine.train(*arguments)
+
+        net._engines["native"] = Interrupted()  # type: ignore[assignment]  # it has the engine's methods
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(rows, aims, optimizer=bs.Adam(1e-4), batch_size=1, epochs=100)
+        return net
+
+    net = interrupted()
     assert net.history is not None
     assert net.history.stopped == "interrupted"
     steps = net._memory.steps
-    assert steps // 200 == len(net.history) == net._memory.epochs
+    assert steps // 2000 == len(net.history) == net._memory.epochs
     twin = bs.Network([50, 200, 1], seed=0)
-    if steps >= 200:
-        twin.fit(rows, aims, optimizer=bs.Adam(1e-4), batch_size=10, epochs=steps // 200)
-    rest = steps % 200
-    if rest:
-        twin.fit(
-            rows,
-            aims,
-            optimizer=bs.Adam(1e-4),
-            batch_size=10,
-            epochs=1,
-            callbacks=bs.EverySteps(rest, lambda event: True),
-        )
+    stop = bs.EverySteps(max(steps, 1), lambda event: True)
+    twin.fit(rows, aims, optimizer=bs.Adam(1e-4), batch_size=1, epochs=100, callbacks=stop)
+    assert twin._memory.steps == steps > 0
     assert (twin.parameters == net.parameters).all()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_divergence_names_the_row_of_the_x_that_was_given(engine: str) -> None:
-    """Though a fraction was held out, and the rows that are trained on are counted anew."""
-    rows, aims = X.copy(), Y.copy()
+def test_fitting_again_goes_on_with_an_open_schedule() -> None:
+    together, apart = regressor(), regressor()
+    options = {"optimizer": bs.SGD(bs.Exponential(0.1, decay=0.5)), "batch_size": 10}
+    together.fit(X, Y, epochs=4, **options)
+    rates = [apart.fit(X, Y, epochs=2, **options).learning_rate for _ in range(2)]
+    assert np.concatenate(rates) == pytest.approx(together.history.learning_rate)
+    assert (together.parameters == apart.parameters).all()
+
+
+def test_fitting_again_lays_a_planned_schedule_out_anew() -> None:
     net = regressor()
-    order = permutations(~net.seed, range(1), 50)[0]
-    culprit = int(order[15:].max())
-    rows[culprit] = 1e300
-    aims[culprit] = 1e300
-    with pytest.raises(bs.DivergenceError, match=rf"for row {culprit} of X") as caught:
-        net.fit(rows, aims, validation=0.3, epochs=2, engine=engine)
-    assert caught.value.row == culprit
+    rates = [net.fit(X, Y, epochs=3, optimizer=bs.SGD(bs.Cosine(0.1))).learning_rate for _ in range(2)]
+    assert (rates[0] == rates[1]).all()
+
+
+def test_fitting_again_remembers_a_plateau() -> None:
+    net = bs.Network([1, 1], seed=0)
+    optimizer = bs.SGD(bs.ReduceOnPlateau(1e-12, factor=0.1, patience=1))
+    rates = [net.fit([[1.0], [2.0]], [1.0, 0.0], optimizer=optimizer, epochs=4).learning_rate for _ in range(2)]
+    assert rates[1][0] < rates[0][0]
+
+
+def test_the_best_weights_are_those_that_were_measured() -> None:
+    def overwrite(event: bs.Event) -> None:
+        if event.epoch == 2:
+            event.network.parameters[:] = 7.0
+
+    net = regressor()
+    history = net.fit(X, Y, epochs=2, validation=(X, Y), early_stopping=5, callbacks=overwrite)
+    assert history.best_epoch == 1
+    assert net.loss(X, Y) == history.validation_loss[1]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_weights_stay_finite_in_float32_too(engine: str) -> None:
-    net = bs.Network([3, 5, 2], hidden="relu", seed=0, dtype="float32")
-    with pytest.raises(bs.DivergenceError):
-        net.fit(X, Y, optimizer=bs.SGD(1e30), batch_size=16, epochs=300, engine=engine)
-    assert np.isfinite(net.parameters).all()
+def test_an_optimizers_memory_that_overflows_is_a_divergence(engine: str) -> None:
+    net = bs.Network([1, 1], seed=0, dtype="float32")
+    with pytest.raises(bs.DivergenceError, match="the optimizer's memory of layer 1 became NaN or infinite at step 1"):
+        net.fit([[1e12]], [1e10], optimizer=bs.Adam(1e-3), epochs=50, engine=engine)
+    assert np.isfinite(net._memory.state["v"]).all()
 
 
 def test_a_margin_of_zero_divides_the_classes_of_hinge() -> None:

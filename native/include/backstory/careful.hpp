@@ -78,10 +78,11 @@ private:
         training_.each_tile(0, net_.tiles, [&](size l, const WeightTile& tile, size) {
             training_.update_from_memory(l, tile, now, all.scale);
         });
-        if (const size l = bad_layer(space_.w)) {
-            result.losses.pop_back();
-            return fail("weight", l, -1);
-        }
+        for (const T* packed : {space_.w, space_.slot[0], space_.slot[1]})
+            if (const size l = packed ? bad_layer(packed) : 0) {
+                result.losses.pop_back();
+                return fail(packed == space_.w ? "weight" : "state", l, -1);
+            }
         return true;
     }
 

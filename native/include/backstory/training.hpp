@@ -106,7 +106,8 @@ public:
         }
         result.steps = done_;
         result.losses.resize(done_);
-        return !suspect_.load() && (done_ == 0 || weights_finite(space_.w));
+        return !suspect_.load() && (done_ == 0 || (weights_finite(space_.w) && weights_finite(space_.slot[0]) &&
+                                                   weights_finite(space_.slot[1])));
     }
 
     // One step's batch, up to where careful.hpp and work() part.
@@ -240,7 +241,9 @@ public:
 
     bool whole_needed() const { return rule_.whole_gradient || chunk_.clip_norm; }
 
+    // Whether something packed like the weights (or null) is finite throughout.
     bool weights_finite(const T* w) const {
+        if (!w) return true;
         for (const Dense<T>& layer : net_.layers)
             for (size p = 0; p < layer.w.count(); ++p) {
                 const T* panel = w + layer.w_at + layer.w.offset(p);

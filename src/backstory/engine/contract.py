@@ -70,7 +70,7 @@ class Failure:
 
     step: int
     quantity: str
-    """``"input"``, ``"activation"``, ``"loss"``, ``"delta"``, ``"gradient"`` or ``"weight"``."""
+    """``"input"``, ``"activation"``, ``"loss"``, ``"delta"``, ``"gradient"``, ``"weight"`` or ``"state"``."""
     layer: int
     """1 ... L; 0 for the input or the loss."""
     row: int

@@ -178,9 +178,12 @@ class Engine:
                     if chunk.record[step]:
                         norms.append(layer_norms(spec, gradient))
                     new, new_slots = update(theta, slots, gradient, loss + value, step)
-                    failure = _first_failure(step, "gradient", _arrays_by_layer(spec, gradient)) or _first_failure(
-                        step, "weight", _arrays_by_layer(spec, new.astype(spec.dtype))
-                    )
+                    after = [("weight", new), *(("state", values) for values in new_slots.values())]
+                    failure = _first_failure(step, "gradient", _arrays_by_layer(spec, gradient))
+                    for quantity, values in after:
+                        failure = failure or _first_failure(
+                            step, quantity, _arrays_by_layer(spec, values.astype(spec.dtype))
+                        )
                 if failure is not None:
                     norms = norms[: int(np.count_nonzero(chunk.record[:step]))]
                     break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ class EpochRate:
     first: float
     power: float
     rate: float = field(init=False, compare=False)
+    planned: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         self.rate = self.first

@@ -49,6 +49,8 @@ def _digest(content: Mapping[str, Any], flat: Array) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Replace a file at once, or leave it as it was."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"No folder {str(path.parent)!r} to write {path.name!r} into; create it first.")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:

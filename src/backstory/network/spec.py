@@ -78,6 +78,8 @@ class Spec:
                     f"Activation {row.name!r} couples the units of a layer and is for the output only. "
                     "Use it as output=, and an elementwise activation such as 'relu' or 'tanh' as hidden=."
                 )
+        if not isinstance(self.biases, bool):
+            raise ConfigurationError(f"The 'biases' parameter of Network must be True or False. Got {self.biases!r}.")
         if self.reduction not in REDUCTIONS:
             raise unknown("reduction", self.reduction, REDUCTIONS)
         if self.dtype not in DTYPES:
@@ -121,7 +123,7 @@ class Spec:
             loss=find_loss(loss),
             penalty=None if penalty is None else find_penalty(penalty),
             reduction=reduction,
-            biases=bool(biases),
+            biases=biases,
             dtype=dtype,
         )
 
@@ -185,6 +187,6 @@ class Spec:
             loss=Loss.from_dict(data["loss"]),
             penalty=None if data["penalty"] is None else Penalty.from_dict(data["penalty"]),
             reduction=str(data["reduction"]),
-            biases=bool(data["biases"]),
+            biases=data["biases"],
             dtype=str(data["dtype"]),
         )

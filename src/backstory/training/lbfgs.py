@@ -60,8 +60,7 @@ def run(trainer: Trainer, optimizer: LBFGS) -> History:
         validation_loss, metrics = trainer.validate()
         norms = np.array(layer_norms(trainer.spec, latest["gradient"]))
         seconds = time.perf_counter() - started
-        history.epochs.append(Epoch(loss, validation_loss, metrics, norms, 1.0, seconds))
-        trainer.watched.append(loss if trainer.validation is None else validation_loss)
+        trainer.note(Epoch(loss, validation_loss, metrics, norms, 1.0, seconds))
         trainer.steps_done += 1
         reached = parameters.copy()
         latest["stops"] = trainer.stops()

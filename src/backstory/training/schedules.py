@@ -1,6 +1,8 @@
 """Learning rates that change with the step: small frozen objects, called with the step (from 0) and the plan.
 
 A schedule is a pure function of the step, except `ReduceOnPlateau`, which the trainer feeds with each epoch's loss.
+Steps are counted over every fit with equal optimizers, so that fitting again goes on; `Cosine` and `OneCycle`, which
+are laid out over a run of known length, are laid out anew over each fit.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +45,12 @@ class Schedule(Protocol):
     def rate(self) -> float:
         """The rate it is built around."""
 
+    @property
+    def planned(self) -> bool:
+        """Whether it is laid out over a run of known length."""
+
     def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
-        """The learning rate at each of `steps` (0-based, counted over the whole run), shape as given."""
+        """The learning rate at each of `steps` (0-based), shape as given."""
 
 
 def positive(owner: str, **values: float) -> None:
@@ -66,6 +72,13 @@ def fraction(owner: str, **values: float) -> None:
     for name, value in values.items():
         if not (isinstance(value, Real) and 0 <= value < 1):
             raise ConfigurationError(f"The {name!r} parameter of {owner} must be in [0, 1). Got {value!r}.")
+
+
+def flag(owner: str, **values: bool) -> None:
+    """Raise ConfigurationError unless every value is True or False."""
+    for name, value in values.items():
+        if not isinstance(value, bool | np.bool_):
+            raise ConfigurationError(f"The {name!r} parameter of {owner} must be True or False. Got {value!r}.")
 
 
 def count(owner: str, least: int = 1, **values: int) -> None:
@@ -90,6 +103,7 @@ class ConstantRate:
     """
 
     rate: float
+    planned: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         positive("ConstantRate", rate=self.rate)
@@ -118,6 +132,7 @@ class Step:
     rate: float
     every: int = 10
     factor: float = 0.1
+    planned: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         positive("Step", rate=self.rate, factor=self.factor)
@@ -145,6 +160,7 @@ class Exponential:
 
     rate: float
     decay: float = 0.95
+    planned: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         positive("Exponential", rate=self.rate, decay=self.decay)
@@ -173,6 +189,7 @@ class InverseTime:
     rate: float
     decay: float = 0.1
     power: float = 1.0
+    planned: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         positive("InverseTime", rate=self.rate, decay=self.decay, power=self.power)
@@ -206,6 +223,7 @@ class Cosine:
     rate: float
     warmup: int = 0
     final: float = 0.0
+    planned: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         positive("Cosine", rate=self.rate)
@@ -246,6 +264,7 @@ class OneCycle:
     rise: float = 0.3
     start_divisor: float = 25.0
     final_divisor: float = 1e4
+    planned: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         positive("OneCycle", rate=self.rate, start_divisor=self.start_divisor, final_divisor=self.final_divisor)
@@ -288,6 +307,7 @@ class ReduceOnPlateau:
     patience: int = 10
     tolerance: float = 1e-4
     least: float = 0.0
+    planned: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         positive("ReduceOnPlateau", rate=self.rate, factor=self.factor)

@@ -69,6 +69,7 @@ class Memory:
     state: dict[str, Array] = field(default_factory=dict)
     steps: int = 0
     epochs: int = 0
+    watched: list[float] = field(default_factory=list)  # the losses that ReduceOnPlateau has seen
 
     def suits(self, optimizer: Optimizer, parameters: Array) -> bool:
         """Whether the state belongs to an equal optimizer, which then goes on from it."""
@@ -80,7 +81,7 @@ class Memory:
         self.optimizer = optimizer  # an equal one too: its schedule may have been given another present rate
         if same:
             return
-        self.steps = 0
+        self.steps, self.watched = 0, []
         self.state = {name: np.full_like(parameters, start) for name, start in optimizer.rule().slots.items()}
 
 
@@ -105,7 +106,6 @@ class Trainer:
         self.steps_per_epoch = -(-len(data) // self.batch_size)
         self.plan = Plan(options.epochs * self.steps_per_epoch, self.steps_per_epoch)
         self.history = History()
-        self.first_epoch = memory.epochs
         self.steps_done = 0
         self.watched: list[float] = []
         self.best: Array | None = None
@@ -114,6 +114,7 @@ class Trainer:
         """Train; the weights are always those of the last whole step, or of the best epoch with early stopping."""
         self.started = time.perf_counter()
         self.rule: UpdateRule = self.memory.optimizer.rule()
+        self.first_step = 0 if self._schedule.planned else self.memory.steps
         with Progress(self.options.epochs, self.options.progress) as progress:
             while len(self.history) < self.options.epochs:
                 try:
@@ -151,7 +152,7 @@ class Trainer:
         starts = np.arange(n)[:, None] * rows + np.arange(per_epoch) * self.batch_size
         offsets = np.append(starts.reshape(-1), n * rows)
         steps = np.arange(done * per_epoch, (done + n) * per_epoch)
-        rates = self._rates(steps)
+        rates = self._rates(self.first_step + steps)
         record = (steps + 1) % per_epoch == 0
         losses = np.empty(len(steps))
         norms: list[NDArray[np.float64]] = []
@@ -190,7 +191,6 @@ class Trainer:
                 whole = (at + result.steps) // per_epoch
                 after = time.perf_counter() - self.started
                 self._record(whole, offsets, order, losses, np.concatenate(norms), rates, before, after)
-                self.memory.epochs += whole
             if result.interrupt is not None:
                 raise result.interrupt
             if result.failure is not None:
@@ -201,7 +201,6 @@ class Trainer:
             if at < len(steps):  # callbacks due at the end of an epoch see its record
                 self._serve_steps(losses[at - 1])
         after = time.perf_counter() - self.started
-        self.memory.epochs += n
         self._record(n, offsets, order, losses, np.concatenate(norms), rates, before, after)
         self._serve_steps(losses[-1])
 
@@ -214,7 +213,7 @@ class Trainer:
     def _rates(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
         schedule = self._schedule
         if isinstance(schedule, ReduceOnPlateau):
-            return np.full(len(steps), schedule.rate_after(self.watched))
+            return np.full(len(steps), schedule.rate_after(self.memory.watched))
         return np.asarray(schedule.rates(steps, self.plan), dtype=np.float64)
 
     def _steps_until_callback(self) -> int:
@@ -256,8 +255,17 @@ class Trainer:
                 learning_rate=float(rates[(epoch + 1) * per_epoch - 1]),
                 seconds=before + (after - before) * (epoch + 1) / n,
             )
-            self.history.epochs.append(figures)
-            self.watched.append(figures.loss if self.validation is None else validation_loss)
+            self.note(figures)
+        self.memory.epochs += n
+
+    def note(self, figures: Epoch) -> None:
+        """Add an epoch to the history; with early stopping, keep its weights if they are the best."""
+        self.history.epochs.append(figures)
+        self.watched.append(figures.loss if self.validation is None else figures.validation_loss)
+        self.memory.watched.append(self.watched[-1])
+        early = self.options.early_stopping
+        if early is not None and early.best(self.watched)[0] == len(self.watched) - 1:
+            self.best = self.parameters.copy()
 
     def validate(self) -> tuple[float, dict[str, float]]:
         """Loss and metrics on the validation set; NaN and nothing without one."""
@@ -285,12 +293,9 @@ class Trainer:
             stop |= callback.function(self._event(self.history.epochs[-1].loss)) is True
         if stop:
             self.history.stopped = "callback"
-        if self.options.early_stopping is not None:
-            best, exhausted = self.options.early_stopping.best(self.watched)
-            if best == len(self.watched) - 1:
-                self.best = self.parameters.copy()
-            if exhausted:
-                self.history.stopped, stop = "early stopping", True
+        early = self.options.early_stopping
+        if early is not None and early.best(self.watched)[1]:
+            self.history.stopped, stop = "early stopping", True
         return stop
 
     def keep_best(self) -> None:
@@ -311,6 +316,7 @@ _PLACES = {
     "delta": "a delta (dL/dz) of layer {layer}",
     "gradient": "the gradient of layer {layer}",
     "weight": "an updated parameter of layer {layer}",
+    "state": "the optimizer's memory of layer {layer}",
 }
 
 

@@ -14,6 +14,8 @@ from benchmarks.works import Array, Task
 
 LOSS_TOLERANCE = 1e-2
 """Relative, after an epoch, for float32 contenders against float64."""
+REST = 0.25
+"""Seconds before each sample: threads of libraries go on spinning for a while after their work, on anybody's time."""
 WAY_TOLERANCE = {"sgd": 1e-3, "adam": 0.2}
 """How far off the reference's weights after an epoch, in parts of the way they went. Adam divides gradients by their
 size, which makes rounding near a ReLU's kink large, and scikit-learn adds its epsilon at another place."""
@@ -101,7 +103,7 @@ def measure(task: Task, kinds: Sequence[type[Contender]], *, threads: int, repea
     """Time the contenders on a task.
 
     Each is built, trained for one epoch that is compared with the referee's and not timed, then asked for as many
-    epochs as take about `seconds`. These samples are taken in turn, the order moving on by one in each round, so that
+    epochs as take about `seconds`. These samples are taken in turn after a rest, the order moving on by one in each round, so that
     what else the machine does falls on all alike.
     """
     referee = Referee(task)
@@ -117,6 +119,7 @@ def measure(task: Task, kinds: Sequence[type[Contender]], *, threads: int, repea
     for k in range(repeats):
         for place in range(len(contenders)):
             i = (place + k) % len(contenders)
+            time.sleep(REST if seconds > REST else 0)
             times[i, k] = sample(contenders[i], epochs[i]) / (epochs[i] * task.work.steps)
     return [
         Timed(kind.name, kind.ours, times[i], contenders[i].compile_seconds, verdicts[i])

@@ -16,8 +16,7 @@ public:
         if (most == choices_[0].threads && rows == rows_) return;
         choices_ = {Choice{most}, Choice{1}};
         rows_ = rows;
-        now_ = 0;
-        since_trial_ = 0;
+        try_out(0);
     }
 
     // Threads of the next window, and how many steps it should have.
@@ -25,7 +24,7 @@ public:
     std::size_t window() const {
         const double seconds = choices_[now_].seconds;
         if (seconds <= 0) return 1;
-        const double wanted = trial_ ? trial_seconds : window_seconds;
+        const double wanted = trial_ > 0 ? trial_seconds : window_seconds;
         return static_cast<std::size_t>(std::clamp(wanted / seconds, 1.0, 1e9));
     }
 
@@ -34,35 +33,40 @@ public:
         if (steps == 0) return;
         Choice& mine = choices_[now_];
         const double each = seconds / static_cast<double>(steps);
-        mine.seconds = mine.windows < settled ? each : 0.5 * (mine.seconds + each);  // the first windows warm up
-        ++mine.windows;
-        since_trial_ = trial_ ? 0 : since_trial_ + seconds;
+        mine.seconds = trial_ > 0 ? each : 0.5 * (mine.seconds + each);  // a trial tells how it is now, not how it was
+        if (trial_ > 0 && --trial_ > 0) return;
         for (std::size_t c = 0; c < choices_.size(); ++c)
-            if (choices_[c].windows <= settled) {
-                now_ = c, trial_ = true;
-                return;
-            }
-        const std::size_t best = choices_[0].seconds <= choices_[1].seconds ? 0 : 1;
-        const std::size_t other = 1 - best;
-        const double cost = choices_[other].seconds * std::max(1.0, trial_seconds / choices_[other].seconds);
-        trial_ = since_trial_ > trial_every * cost;
-        now_ = trial_ ? other : best;
+            if (choices_[c].seconds <= 0) return try_out(c);
+        const std::size_t before = best_;
+        now_ = best_ = choices_[0].seconds <= choices_[1].seconds ? 0 : 1;
+        if (best_ != before) patience_ = least_patience;
+        since_trial_ += seconds;
+        const double cost = trial_windows * std::max(choices_[1 - now_].seconds, trial_seconds);
+        if (since_trial_ < patience_ * cost) return;
+        patience_ = std::min(2 * patience_, most_patience);
+        try_out(1 - now_);
     }
 
 private:
+    void try_out(std::size_t choice) {
+        now_ = choice;
+        trial_ = trial_windows;
+        since_trial_ = 0;
+    }
+
     static constexpr double trial_seconds = 1e-3, window_seconds = 1e-2;
-    static constexpr double trial_every = 50;  // trials of what was slower take 2 % of the time
-    static constexpr int settled = 1;
+    static constexpr int trial_windows = 2;    // the first wakes the threads and warms their caches
+    // Trials of what was slower take at most 1/5 of the time just after a change, 2 % when nothing changes.
+    static constexpr double least_patience = 4, most_patience = 50;
 
     struct Choice {
         int threads = 0;
-        double seconds = 0;  // a step, lately
-        int windows = 0;
+        double seconds = 0;  // a step, lately; 0 before the first trial
     };
     std::array<Choice, 2> choices_{};
-    std::size_t rows_ = 0, now_ = 0;
-    double since_trial_ = 0;
-    bool trial_ = true;
+    std::size_t rows_ = 0, now_ = 0, best_ = 0;
+    double since_trial_ = 0, patience_ = least_patience;
+    int trial_ = trial_windows;  // windows of a trial that are left
 };
 
 }  // namespace bs

@@ -97,8 +97,9 @@ Written by `make bench`. The ratio is how many times as long the fastest peer ta
 - Before anything is timed, every contender trains one epoch, and its weights and loss are compared with the reference
   engine's in float64; "off the reference" is the distance in parts of the way they went. One that does not do the same
   work stops the run.
-- Everybody is warmed up. Compiling is apart, in its own column. Then samples of about {seconds:g} s are taken in turn, each after a rest,
-  {repeats} rounds, the order moving on by one each round; a row gives the median over the rounds and the quartiles.
+- Everybody is warmed up. Compiling is apart, in its own column. Then samples of about {seconds:g} s are taken in turn,
+  each after a rest, {repeats} rounds, the order moving on by one each round; a row gives the median over the rounds and
+  the quartiles.
 - backstory is timed through `Network.fit`, with all its checks and its history. Peers are given their best case:
   batches are cut and put on the device beforehand, buffers are donated, optimizers are the library's quickest variant.
 

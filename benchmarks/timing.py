@@ -103,8 +103,8 @@ def measure(task: Task, kinds: Sequence[type[Contender]], *, threads: int, repea
     """Time the contenders on a task.
 
     Each is built, trained for one epoch that is compared with the referee's and not timed, then asked for as many
-    epochs as take about `seconds`. These samples are taken in turn after a rest, the order moving on by one in each round, so that
-    what else the machine does falls on all alike.
+    epochs as take about `seconds`. These samples are taken in turn after a rest, the order moving on by one in each
+    round, so that what else the machine does falls on all alike.
     """
     referee = Referee(task)
     contenders: list[Contender] = []

@@ -86,18 +86,22 @@ def input_rows(X: Any, n_in: int, dtype: str, *, name: str = "X", least: int = 1
         )
     if len(array) < least:
         raise DataError(f"{name} must have at least {least} row{'s' * (least > 1)}. Got {len(array)}.")
+    return finite_and_contiguous(array, dtype, name)
+
+
+def finite_and_contiguous(array: Array, dtype: str, name: str) -> Array:
+    """The array in C order and of `dtype`, itself where it is that already.
+
+    Raises
+    ------
+    DataError
+        NaN or infinity, or a number too large for `dtype`; its place is named.
+    """
     check_finite(array, name)
     with np.errstate(over="ignore"):
         converted = np.ascontiguousarray(array, dtype=dtype)
-    if converted.dtype != array.dtype:
-        check_range(converted, array, name)
-    return converted
-
-
-def check_range(converted: Array, array: Array, name: str) -> None:
-    """Raise DataError when a finite number became infinite by conversion."""
-    if np.isfinite(converted.sum(dtype=np.float64)) or np.isfinite(converted).all():
-        return
+    if converted.dtype == array.dtype or np.isfinite(converted.sum(dtype=np.float64)) or np.isfinite(converted).all():
+        return converted
     place = tuple(int(index) for index in np.argwhere(~np.isfinite(converted))[0])
     raise DataError(
         f"{name} must fit {converted.dtype}. Got {array[place]!r} at {place}; scale it, or use dtype='float64'."
@@ -118,12 +122,7 @@ def dense_targets(y: Any, n: int, n_out: int, dtype: str, *, name: str = "y") ->
     if array.shape != (n, n_out):
         wanted = f"({n}, {n_out})" + (f" or ({n},)" if n_out == 1 else "")
         raise DataError(f"{name} must have shape {wanted}, a row per row of X. Got {np.shape(y)}.")
-    check_finite(array, name)
-    with np.errstate(over="ignore"):
-        converted = np.ascontiguousarray(array, dtype=dtype)
-    if converted.dtype != array.dtype:
-        check_range(converted, array, name)
-    return converted
+    return finite_and_contiguous(array, dtype, name)
 
 
 def class_targets(y: Any, n: int, n_classes: int, *, name: str = "y") -> Array:

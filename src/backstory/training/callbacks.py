@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,14 +91,6 @@ class EarlyStopping:
     def __post_init__(self) -> None:
         count("EarlyStopping", patience=self.patience)
         not_negative("EarlyStopping", min_delta=self.min_delta)
-
-    def best(self, losses: Iterable[float]) -> tuple[int, bool]:
-        """The best epoch so far (from 0; -1 before the first), and whether patience has run out."""
-        best, where, last = math.inf, -1, -1
-        for last, loss in enumerate(losses):
-            if loss < best - self.min_delta:
-                best, where = loss, last
-        return where, last - where >= self.patience
 
 
 def read_callbacks(callbacks: Any) -> tuple[list[EveryEpoch], list[EverySteps]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -107,8 +108,7 @@ class Trainer:
         self.plan = Plan(options.epochs * self.steps_per_epoch, self.steps_per_epoch)
         self.history = History()
         self.steps_done = 0
-        self.watched: list[float] = []
-        self.best: Array | None = None
+        self.best: tuple[float, int, Array] | None = None  # with early stopping: loss, epoch and weights
 
     def run(self) -> History:
         """Train; the weights are always those of the last whole step, or of the best epoch with early stopping."""
@@ -256,16 +256,19 @@ class Trainer:
                 seconds=before + (after - before) * (epoch + 1) / n,
             )
             self.note(figures)
+            self.memory.watched.append(self._watched(figures))
         self.memory.epochs += n
 
     def note(self, figures: Epoch) -> None:
         """Add an epoch to the history; with early stopping, keep its weights if they are the best."""
         self.history.epochs.append(figures)
-        self.watched.append(figures.loss if self.validation is None else figures.validation_loss)
-        self.memory.watched.append(self.watched[-1])
-        early = self.options.early_stopping
-        if early is not None and early.best(self.watched)[0] == len(self.watched) - 1:
-            self.best = self.parameters.copy()
+        early, loss = self.options.early_stopping, self._watched(figures)
+        if early is not None and loss < (self.best[0] if self.best else math.inf) - early.min_delta:
+            self.best = loss, len(self.history) - 1, self.parameters.copy()
+
+    def _watched(self, figures: Epoch) -> float:
+        """The loss that early stopping and ReduceOnPlateau go by."""
+        return figures.loss if self.validation is None else figures.validation_loss
 
     def validate(self) -> tuple[float, dict[str, float]]:
         """Loss and metrics on the validation set; NaN and nothing without one."""
@@ -294,15 +297,14 @@ class Trainer:
         if stop:
             self.history.stopped = "callback"
         early = self.options.early_stopping
-        if early is not None and early.best(self.watched)[1]:
+        if early is not None and len(self.history) - 1 - (self.best[1] if self.best else -1) >= early.patience:
             self.history.stopped, stop = "early stopping", True
         return stop
 
     def keep_best(self) -> None:
         """With early stopping, put the best epoch's weights back."""
-        if self.options.early_stopping is not None and self.best is not None:
-            self.history.best_epoch = self.options.early_stopping.best(self.watched)[0]
-            self.parameters[:] = self.best
+        if self.best is not None:
+            _, self.history.best_epoch, self.parameters[:] = self.best
 
 
 class _Stop(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ class NotFiniteError(DivergenceError, ValueError):
         )
 
 
-class BaseMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is untyped
     """The shared part; a subclass says what targets, outputs, loss and score are.
 
     `network_` is the fitted `Network`; `coefs_` and `intercepts_` are its weights and biases.
@@ -262,13 +263,13 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         tags.input_tags.sparse = True
         return tags
 
+    @abstractmethod
     def _data(self, X: Array, y: Array, sample_weight: Any, goes_on: bool, incremental: bool) -> Data:
         """The rows as the network takes them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _head(self, y: Array) -> tuple[int, str, str | Loss]:
         """How many outputs, their activation, and the loss, for targets as the network takes them."""
-        raise NotImplementedError
 
     def _strata(self, y: Array) -> Array | None:
         """What the held-out rows are stratified by."""
@@ -278,9 +279,9 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         """What scikit-learn's loss has beside the network's, whatever the weights."""
         return 0.0
 
+    @abstractmethod
     def _outputs_score(self, y: Array, outputs: Array, sample_weight: Array | None) -> float:
         """The score on targets as the network takes them."""
-        raise NotImplementedError
 
 
 SPARSE = ("csr", "csc")

@@ -25,7 +25,7 @@ from backstory.training import arguments, lbfgs
 from backstory.training.callbacks import read_callbacks, read_early_stopping
 from backstory.training.history import History
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
-from backstory.training.schedules import Plan, flag
+from backstory.training.schedules import Plan, count, flag
 from backstory.training.trainer import Memory, Options, Trainer, divergence
 
 Array = NDArray[Any]
@@ -332,7 +332,7 @@ class Network:
             A number became NaN or infinite: at which step, layer and row, and what to try. The last good weights stay,
             and the error's `history` holds the finished epochs.
         """
-        arguments.whole_numbers(batch_size=batch_size, epochs=epochs)
+        count("fit", batch_size=batch_size, epochs=epochs)
         flag("fit", shuffle=shuffle)
         chosen = read_optimizer(optimizer)
         data = arguments.training_data(self.spec, X, y, sample_weight, class_weight)

@@ -58,7 +58,7 @@ def check_finite(array: Array, name: str) -> None:
     )
 
 
-def input_rows(X: Any, n_in: int, dtype: str, *, name: str = "X", least: int = 1) -> Array:
+def input_rows(X: Any, n_in: int, dtype: str, *, name: str = "X") -> Array:
     """X as a C-contiguous (n, n_in) array of `dtype`, not copied when it is one already.
 
     Parameters
@@ -67,8 +67,6 @@ def input_rows(X: Any, n_in: int, dtype: str, *, name: str = "X", least: int = 1
     n_in : int
         Columns that the network expects.
     dtype : {"float32", "float64"}
-    least : int
-        The fewest rows allowed.
 
     Raises
     ------
@@ -84,8 +82,8 @@ def input_rows(X: Any, n_in: int, dtype: str, *, name: str = "X", least: int = 1
             f"{name} must have {n_in} columns, one per input of the network. Got {array.shape[1]}; "
             f"build the network with {array.shape[1]} inputs, or pass the {n_in} columns it was built for."
         )
-    if len(array) < least:
-        raise DataError(f"{name} must have at least {least} row{'s' * (least > 1)}. Got {len(array)}.")
+    if not len(array):
+        raise DataError(f"{name} must have at least 1 row. Got 0.")
     return finite_and_contiguous(array, dtype, name)
 
 

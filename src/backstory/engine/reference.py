@@ -106,14 +106,20 @@ def loss_of_rows(spec: Spec, z: Floats, y: Floats, *, fused: bool = True) -> tup
     return rows, lambda: through_activation(_full(evaluate(loss.slope(n_out), {"a": a, "y": y}, NUMPY), a))
 
 
-def penalty_term(spec: Spec, parameters: Array) -> tuple[float, Floats]:
-    """The penalty's value and its gradient, laid out like the parameters; biases carry none."""
+def penalty_value(spec: Spec, parameters: Array) -> float:
+    """The penalty: the sum of its term over all weights; biases have none."""
     if spec.penalty is None:
-        return 0.0, np.zeros(len(parameters))
-    w = parameters.astype(np.float64)
-    is_weight = weight_mask(spec)
-    value = np.sum(np.where(is_weight, evaluate(spec.penalty.value, {"w": w}, NUMPY), 0.0))
-    return float(value), np.where(is_weight, evaluate(spec.penalty.slope, {"w": w}, NUMPY), 0.0)
+        return 0.0
+    terms = evaluate(spec.penalty.value, {"w": parameters.astype(np.float64)}, NUMPY)
+    return float(np.sum(np.where(weight_mask(spec), terms, 0.0)))
+
+
+def penalty_slope(spec: Spec, parameters: Array) -> Floats:
+    """The penalty's gradient, laid out like the parameters."""
+    if spec.penalty is None:
+        return np.zeros(len(parameters))
+    slopes = evaluate(spec.penalty.slope, {"w": parameters.astype(np.float64)}, NUMPY)
+    return np.where(weight_mask(spec), slopes, 0.0)
 
 
 class Engine:
@@ -137,7 +143,7 @@ class Engine:
         with np.errstate(all="ignore"):
             rows, _ = loss_of_rows(self.spec, _Run(self.spec, parameters, X).z, _dense_targets(y, self.spec.n_out))
             share = _shares(self.spec, len(X), sample_weight)
-            return float(share @ rows + penalty_term(self.spec, parameters)[0])
+            return float(share @ rows + penalty_value(self.spec, parameters))
 
     def loss_and_gradient(
         self, parameters: Array, X: Array, y: Array, sample_weight: Array | None = None, threads: int = 1
@@ -147,7 +153,7 @@ class Engine:
             rows, backward = loss_of_rows(self.spec, run.z, _dense_targets(y, self.spec.n_out))
             share = _shares(self.spec, len(X), sample_weight)
             gradient = run.backward(share[:, None] * backward()).gradient
-            value, slope = penalty_term(self.spec, parameters)
+            value, slope = penalty_value(self.spec, parameters), penalty_slope(self.spec, parameters)
             return float(share @ rows + value), (gradient + slope).astype(self.spec.dtype)
 
     def deltas(self, parameters: Array, X: Array, y: Array) -> tuple[Array, ...]:
@@ -173,11 +179,10 @@ class Engine:
                 batch = chunk.order[chunk.offsets[step] : chunk.offsets[step + 1]]
                 failure, loss, gradient = self._batch_gradient(theta, chunk, batch, step)
                 if failure is None:
-                    value, slope = penalty_term(spec, theta)
-                    gradient = gradient + slope
+                    gradient = gradient + penalty_slope(spec, theta)
                     if chunk.record[step]:
                         norms.append(layer_norms(spec, gradient))
-                    new, new_slots = update(theta, slots, gradient, loss + value, step)
+                    new, new_slots = update(theta, slots, gradient, loss + penalty_value(spec, theta), step)
                     after = [("weight", new), *(("state", values) for values in new_slots.values())]
                     failure = _first_failure(step, "gradient", _arrays_by_layer(spec, gradient))
                     for quantity, values in after:

@@ -21,7 +21,7 @@ from backstory.errors import ConfigurationError, DataError, unknown
 from backstory.functions import Domain, Interval, Simplex, Values
 from backstory.network.spec import Spec
 from backstory.training.metrics import Metric, default_metrics, exclusive
-from backstory.training.schedules import count, fraction, not_negative, positive
+from backstory.training.schedules import fraction, not_negative, positive
 from backstory.training.trainer import Data
 
 Array = NDArray[Any]
@@ -223,8 +223,3 @@ def read_metrics(spec: Spec, metrics: Any) -> dict[str, Metric]:
     if not isinstance(metrics, Mapping) or not all(callable(metric) for metric in metrics.values()):
         raise ConfigurationError(f"metrics= must be a dict of name: function of (y, outputs). Got {metrics!r}.")
     return dict(metrics)
-
-
-def whole_numbers(**values: Any) -> None:
-    """Raise ConfigurationError unless every argument of fit is an integer >= 1."""
-    count("fit", **values)

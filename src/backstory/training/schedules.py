@@ -198,6 +198,11 @@ class InverseTime:
         return np.asarray(self.rate / (1.0 + self.decay * steps / plan.steps_per_epoch) ** self.power)
 
 
+def half_cosine(start: float, end: float, progress: NDArray[Any]) -> Floats:
+    """From `start` to `end` along half a cosine, as progress goes from 0 to 1; level before and after."""
+    return np.asarray(end + (start - end) * 0.5 * (1 + np.cos(np.pi * np.clip(progress, 0, 1))))
+
+
 @dataclass(frozen=True)
 class Cosine:
     """Linear warm-up, then half a cosine from `rate` down to `final` at the last step of the run.
@@ -233,7 +238,7 @@ class Cosine:
     def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
         rising = self.rate * (steps + 1) / (self.warmup + 1)
         progress = (steps - self.warmup) / max(plan.last_step("Cosine") - self.warmup, 1)
-        falling = self.final + (self.rate - self.final) * 0.5 * (1 + np.cos(np.pi * np.clip(progress, 0, 1)))
+        falling = half_cosine(self.rate, self.final, progress)
         return np.where(steps < self.warmup, rising, falling)
 
 
@@ -276,11 +281,8 @@ class OneCycle:
         last = max(plan.last_step("OneCycle"), 1)
         top = self.rise * last
 
-        def cosine(low: float, high: float, progress: NDArray[Any]) -> Floats:
-            return np.asarray(high + (low - high) * 0.5 * (1 + np.cos(np.pi * np.clip(progress, 0, 1))))
-
-        rising = cosine(start, self.rate, steps / max(top, 1e-12))
-        falling = cosine(self.rate, end, (steps - top) / max(last - top, 1e-12))
+        rising = half_cosine(start, self.rate, steps / max(top, 1e-12))
+        falling = half_cosine(self.rate, end, (steps - top) / max(last - top, 1e-12))
         return np.where(steps < top, rising, falling)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from backstory.engine.contract import Array, Chunk, Engine, Failure, UpdateRule
 from backstory.engine.counter import permutations
-from backstory.engine.reference import penalty_term
+from backstory.engine.reference import penalty_value
 from backstory.errors import DivergenceError
 from backstory.network.spec import Spec
 from backstory.training.callbacks import EarlyStopping, Event, EveryEpoch, EverySteps
@@ -244,7 +244,7 @@ class Trainer:
         else:
             means = losses.reshape(n, per_epoch).sum(axis=1)
         with np.errstate(over="ignore"):  # weights may be finite and their squares not
-            penalty = penalty_term(self.spec, self.parameters)[0]
+            penalty = penalty_value(self.spec, self.parameters)
         for epoch in range(n):
             validation_loss, metrics = self.validate()
             figures = Epoch(

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "backstory/program.hpp"
+#include "backstory/shuffle.hpp"
 #include "bindings.hpp"
 
 namespace nb = nanobind;
@@ -29,6 +30,7 @@ using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 template <class T>
 using Dense = std::optional<Matrix<const T>>;
 using Classes = std::optional<Vector<const std::int64_t>>;
+using Order = std::optional<Matrix<const std::int64_t>>;
 
 void must(bool holds, const char* what) {
     if (!holds) throw std::invalid_argument(what);
@@ -62,21 +64,36 @@ const T* weights_of(const std::optional<Vector<const T>>& sample_weight, size n)
     return sample_weight ? sample_weight->data() : nullptr;
 }
 
+// The rows that steps of a walk visit, or null where every epoch takes them as they come.
+//   order (epochs, visits)
+template <class T>
+void set_walk(Chunk<T>& chunk, const Order& order, size rows) {
+    must(chunk.batch_size > 0 && rows > 0, "A batch must have at least 1 row.");
+    chunk.visits = order ? order->shape(1) : rows;
+    must(chunk.visits > 0, "An epoch must visit at least 1 row.");
+    if (!order || chunk.steps == 0) return;
+    chunk.order = order->data();
+    const auto first = chunk.place(0), last = chunk.place(chunk.steps - 1);
+    must(last.epoch < order->shape(0), "The steps of a chunk must lie within its order.");
+    const std::int64_t* end = chunk.order + last.epoch * chunk.visits + last.first + last.n;
+    bool inside = true;
+    for (const std::int64_t* row = chunk.order + first.epoch * chunk.visits + first.first; row < end; ++row)
+        inside &= static_cast<std::uint64_t>(*row) < static_cast<std::uint64_t>(rows);
+    must(inside, "The rows a chunk visits must be rows of X.");
+}
+
 // What train() gives back to Python: a plain tuple, and a signal's exception where one stopped it.
 template <class T>
 nb::tuple as_tuple(const ChunkResult& result, size layers, nb::object interrupt) {
-    const auto numbers = [](const std::vector<double>& x, size rows, size columns) {
-        double* data = new double[x.size() + 1];
-        std::copy(x.begin(), x.end(), data);
-        const nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<double*>(p); });
-        const size shape[] = {rows, columns};
-        return nb::ndarray<nb::numpy, double>(data, columns ? 2 : 1, shape, owner);
-    };
+    const size n = result.norms.size();
+    double* norms = new double[n + 1];
+    std::copy(result.norms.begin(), result.norms.end(), norms);
+    const nb::capsule owner(norms, [](void* p) noexcept { delete[] static_cast<double*>(p); });
+    const size shape[] = {n / layers, layers};
     nb::object failure = nb::none();
     if (result.failure)
         failure = nb::make_tuple(result.failure->step, result.failure->quantity, result.failure->layer, result.failure->row);
-    return nb::make_tuple(result.steps, numbers(result.losses, result.losses.size(), 0),
-                          numbers(result.norms, result.norms.size() / layers, layers), failure, interrupt);
+    return nb::make_tuple(result.steps, nb::ndarray<nb::numpy, double>(norms, 2, shape, owner), failure, interrupt);
 }
 
 template <class T>
@@ -159,24 +176,14 @@ void bind_type(nb::module_& m, const char* name) {
             "train",
             [](P& self, Vector<T> parameters, const Rule& rule, std::vector<Vector<T>> state, Matrix<const T> X,
                Dense<T> dense, Classes classes, std::optional<Vector<const T>> sample_weight,
-               Vector<const std::int64_t> order, Vector<const std::int64_t> offsets, double first_step,
-               Vector<const double> learning_rates, Vector<const std::int64_t> epochs, std::uint64_t seed,
+               Order order, size batch_size, size first_batch, double first_step, double learning_rate,
+               std::optional<Vector<const double>> learning_rates, std::int64_t epoch, std::uint64_t seed,
                std::vector<double> dropout, std::optional<double> clip_norm, std::optional<double> clip_value,
-               std::vector<bool> frozen, Vector<const bool> record, int threads) {
+               std::vector<bool> frozen, bool record, int threads, Vector<double> losses) {
                 const Network<T>& net = self.network();
                 check_rows<T>(net, parameters, X);
-                const size steps = offsets.shape(0) - 1, rows = X.shape(0), visits = order.shape(0);
-                must(offsets.shape(0) > 0 && learning_rates.shape(0) == steps && epochs.shape(0) == steps &&
-                         record.shape(0) == steps,
-                     "A chunk must have one learning rate, epoch and record flag per step.");
-                bool inside = true;
-                for (size i = 0; i < visits; ++i)
-                    inside &= static_cast<std::uint64_t>(order.data()[i]) < static_cast<std::uint64_t>(rows);
-                must(inside, "The rows a chunk visits must be rows of X.");
-                for (size s = 0; s < steps; ++s)
-                    inside &= offsets.data()[s] >= 0 && offsets.data()[s] <= offsets.data()[s + 1];
-                must(inside && offsets.data()[steps] <= static_cast<std::int64_t>(visits),
-                     "The offsets of a chunk must rise within its order.");
+                const size steps = losses.shape(0), rows = X.shape(0);
+                must(!learning_rates || learning_rates->shape(0) == steps, "One learning rate per step, or one for all.");
                 must(state.size() == rule.slots, "The optimizer's state must have the arrays its rule names.");
                 std::vector<T*> slots;
                 for (auto& s : state) {
@@ -189,9 +196,14 @@ void bind_type(nb::module_& m, const char* name) {
                 for (double rate : dropout) drops |= rate > 0;
                 if (!drops) dropout.clear();
 
-                Chunk<T> chunk{X.data(), targets<T>(net, dense, classes, rows), weights_of<T>(sample_weight, rows),
-                               order.data(), offsets.data(), steps, first_step, learning_rates.data(), epochs.data(),
-                               seed, std::move(dropout), clip_norm, clip_value, std::move(frozen), record.data()};
+                Chunk<T> chunk{.X = X.data(), .y = targets<T>(net, dense, classes, rows),
+                               .sample_weight = weights_of<T>(sample_weight, rows), .batch_size = batch_size,
+                               .first_batch = first_batch, .steps = steps, .first_step = first_step,
+                               .learning_rate = learning_rate,
+                               .learning_rates = learning_rates ? learning_rates->data() : nullptr, .epoch = epoch,
+                               .seed = seed, .dropout = std::move(dropout), .clip_norm = clip_norm,
+                               .clip_value = clip_value, .frozen = std::move(frozen), .record = record};
+                set_walk(chunk, order, rows);
                 nb::object interrupt = nb::none();
                 const auto interrupted = [&] {
                     const nb::gil_scoped_acquire acquire;
@@ -203,15 +215,16 @@ void bind_type(nb::module_& m, const char* name) {
                 ChunkResult result;
                 {
                     const nb::gil_scoped_release release;
-                    result = self.train(parameters.data(), rule, slots, chunk, threads, interrupted);
+                    result = self.train(parameters.data(), rule, slots, chunk, threads, interrupted, losses.data());
                 }
                 return as_tuple<T>(result, net.layers.size(), interrupt);
             },
             "parameters"_a.noconvert(), "rule"_a, "state"_a.noconvert(), "X"_a.noconvert(), "dense"_a.noconvert().none(),
-            "classes"_a.noconvert().none(), "sample_weight"_a.noconvert().none(), "order"_a.noconvert(),
-            "offsets"_a.noconvert(), "first_step"_a, "learning_rates"_a.noconvert(), "epochs"_a.noconvert(), "seed"_a,
-            "dropout"_a, "clip_norm"_a.none(), "clip_value"_a.none(), "frozen"_a, "record"_a.noconvert(), "threads"_a,
-            "Take a chunk of steps in place: (steps, losses, norms, failure, a signal's exception).");
+            "classes"_a.noconvert().none(), "sample_weight"_a.noconvert().none(), "order"_a.noconvert().none(),
+            "batch_size"_a, "first_batch"_a, "first_step"_a, "learning_rate"_a, "learning_rates"_a.noconvert().none(),
+            "epoch"_a, "seed"_a, "dropout"_a, "clip_norm"_a.none(), "clip_value"_a.none(), "frozen"_a, "record"_a,
+            "threads"_a, "losses"_a.noconvert(),
+            "Take a chunk of steps in place, their losses into `losses`: (steps, norms, failure, a signal's exception).");
 }
 
 }  // namespace
@@ -220,6 +233,15 @@ void bind_program(nb::module_& m) {
     nb::class_<Rule>(m, "Rule", "An optimizer's hand-written form, with its numbers.")
         .def(nb::init<const std::string&, const std::map<std::string, double>&, double>(), "name"_a, "constants"_a,
              "weight_decay"_a);
+    m.def(
+        "permutations",
+        [](std::uint64_t seed, std::int64_t first_epoch, Matrix<std::int64_t> out) {
+            const nb::gil_scoped_release release;
+            for (size e = 0; e < out.shape(0); ++e)
+                shuffle(epoch_key(seed, first_epoch + static_cast<std::int64_t>(e)), out.shape(1),
+                        out.data() + e * out.shape(1));
+        },
+        "seed"_a, "first_epoch"_a, "out"_a.noconvert(), "The shuffled order of the rows, one epoch to a row of `out`.");
     bind_type<float>(m, "Program32");
     bind_type<double>(m, "Program64");
 }

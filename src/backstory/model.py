@@ -235,22 +235,23 @@ class Network:
         taken = self._memory.steps if self._memory.suits(chosen, self.parameters) else 0
         rates = chosen.schedule.rates(np.array([taken]), Plan(None, 1))
         self._memory.ready(chosen, self.parameters)
-        n = len(data)
         chunk = Chunk(
             X=data.X,
             y=data.y,
             sample_weight=data.sample_weight,
-            order=np.arange(n),
-            offsets=np.array([0, n]),
+            order=None,
+            batch_size=len(data),
+            first_batch=0,
+            steps=1,
             first_step=self._memory.steps,
             learning_rates=rates,
-            epochs=np.zeros(1, dtype=np.int64),
+            epoch=0,
             seed=self.seed,
             dropout=(0.0,) * (self.spec.n_layers - 1),
             clip_norm=None,
             clip_value=None,
             frozen=(False,) * len(self.spec.layout),
-            record=np.zeros(1, dtype=bool),
+            record=False,
         )
         result = self._engine(engine).train(
             self.parameters, chosen.rule(), self._memory.state, chunk, read_threads(threads)

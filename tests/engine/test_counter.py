@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from backstory.engine.counter import dropout_keep, mix, permutations
 
@@ -42,6 +45,34 @@ def test_every_order_of_three_rows_comes_equally_often() -> None:
     _, counts = np.unique(orders, axis=0, return_counts=True)
     assert len(counts) == 6
     assert np.abs(counts - 10_000).max() < 5 * np.sqrt(10_000)
+
+
+def within(counts: NDArray[Any], share: float, draws: int) -> bool:
+    """Whether each of `counts` out of so many draws is within five standard deviations of its expected share."""
+    return bool(np.abs(counts - share * draws).max() < 5 * np.sqrt(draws * share))
+
+
+@pytest.mark.parametrize("n", [2, 4, 5, 16, 33])
+def test_every_row_comes_to_every_place_equally_often(n: int) -> None:
+    orders = permutations(5, range(20_000), n)
+    for place in range(n):
+        assert within(np.bincount(orders[:, place], minlength=n), 1 / n, len(orders))
+
+
+@pytest.mark.parametrize("n", [3, 8, 33])
+def test_every_pair_of_rows_is_met_one_after_the_other_equally_often(n: int) -> None:
+    orders = permutations(6, range(20_000), n)
+    pairs = (orders[:, :-1] * n + orders[:, 1:]).ravel()
+    counts = np.bincount(pairs, minlength=n * n).reshape(n, n)
+    assert (np.diag(counts) == 0).all()
+    assert within(counts[~np.eye(n, dtype=bool)], 1 / n / (n - 1), pairs.size)
+
+
+def test_a_long_order_has_no_trend() -> None:
+    order = permutations(8, range(1), 50_000)[0]
+    assert abs(np.corrcoef(order, np.arange(order.size))[0, 1]) < 5 / np.sqrt(order.size)
+    assert abs(np.corrcoef(order[1:], order[:-1])[0, 1]) < 5 / np.sqrt(order.size)
+    assert np.count_nonzero(order == np.arange(order.size)) < 10  # about 1 is expected
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.9])

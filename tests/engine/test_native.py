@@ -29,24 +29,37 @@ def parameters_of(spec: Spec, seed: int = 0) -> Any:
 
 def chunk_of(spec: Spec, rows: int = 60, batch: int = 20, steps: int = 9, **changes: Any) -> Chunk:
     rng = np.random.default_rng(1)
-    order = np.concatenate([rng.permutation(rows) for _ in range(steps * batch // rows + 1)])[: steps * batch]
+    order = np.array([rng.permutation(rows) for _ in range(steps * batch // rows)])
     chunk = Chunk(
         X=rng.normal(size=(rows, spec.n_in)).astype(spec.dtype),
         y=rng.integers(0, spec.n_out, rows),
         sample_weight=None,
         order=order,
-        offsets=np.arange(steps + 1) * batch,
+        batch_size=batch,
+        first_batch=0,
+        steps=steps,
         first_step=0,
         learning_rates=np.full(steps, 0.05),
-        epochs=np.arange(steps) // 3,
+        epoch=0,
         seed=11,
         dropout=(0.0,) * (spec.n_layers - 1),
         clip_norm=None,
         clip_value=None,
         frozen=(False,) * len(spec.layout),
-        record=np.zeros(steps, dtype=np.bool_),
+        record=False,
     )
     return replace(chunk, **changes)
+
+
+def a_row_of_the_second_epoch(chunk: Chunk) -> int:
+    assert chunk.order is not None
+    return int(chunk.order[1, chunk.batch_size + 3])
+
+
+def part_of(chunk: Chunk, begin: int, end: int) -> Chunk:
+    """Some of the steps of a chunk that begins with the walk."""
+    rates = np.broadcast_to(chunk.learning_rates, chunk.steps)[begin:end]
+    return replace(chunk, first_batch=begin, steps=end - begin, first_step=begin, learning_rates=rates.copy())
 
 
 def train(engine: Any, chunk: Chunk, optimizer: Any = None, threads: int = 1) -> tuple[Any, Any]:
@@ -61,13 +74,13 @@ def train(engine: Any, chunk: Chunk, optimizer: Any = None, threads: int = 1) ->
 
 def with_bad_input(chunk: Chunk) -> Chunk:
     X = chunk.X.copy()
-    X[int(chunk.order[chunk.offsets[4] + 3]), 2] = np.nan
+    X[a_row_of_the_second_epoch(chunk), 2] = np.nan
     return replace(chunk, X=X)
 
 
 def with_bad_weight(chunk: Chunk) -> Chunk:
     weight = np.ones(len(chunk.X), chunk.X.dtype)
-    weight[int(chunk.order[chunk.offsets[4] + 3])] = np.inf
+    weight[a_row_of_the_second_epoch(chunk)] = np.inf
     return replace(chunk, sample_weight=weight)
 
 
@@ -81,11 +94,12 @@ def with_wild_rate(chunk: Chunk) -> Chunk:
 )
 @pytest.mark.parametrize("spoil", [with_bad_input, with_bad_weight, with_wild_rate])
 def test_a_failure_is_found_where_the_reference_finds_it(spoil: Any, optimizer: Any, threads: int) -> None:
-    chunk = spoil(chunk_of(SPEC, record=np.ones(9, dtype=np.bool_)))
+    chunk = spoil(chunk_of(SPEC, record=True))
     wanted_parameters, wanted = train(reference.Engine(SPEC), chunk, optimizer)
     parameters, result = train(native.Engine(SPEC), chunk, optimizer, threads)
     assert result.failure == wanted.failure
-    assert result.steps == wanted.steps == len(result.losses) == len(result.norms)
+    assert result.steps == wanted.steps == len(result.losses)
+    assert len(result.norms) == len(wanted.norms) == result.steps // chunk.batches
     assert result.failure is not None
     assert result.steps == result.failure.step
     np.testing.assert_allclose(parameters, wanted_parameters, rtol=1e-11, atol=1e-13)
@@ -98,18 +112,9 @@ def test_weights_that_overflow_in_the_last_step_are_not_let_out() -> None:
     chunk = replace(chunk, X=chunk.X * np.float32(1e4))
     spec = replace(spec, reduction="sum")
     before = parameters_of(spec)
-    parameters, result = train(native.Engine(spec), replace(chunk, offsets=chunk.offsets[-2:], **one_step(8, chunk)))
+    parameters, result = train(native.Engine(spec), replace(part_of(chunk, 8, 9), first_step=0))
     assert result.failure == Failure(0, "weight", result.failure.layer if result.failure else 0, -1)
     np.testing.assert_array_equal(parameters, before)
-
-
-def one_step(step: int, chunk: Chunk) -> dict[str, Any]:
-    piece = slice(step, step + 1)
-    return {
-        "learning_rates": chunk.learning_rates[piece],
-        "epochs": chunk.epochs[piece],
-        "record": chunk.record[piece],
-    }
 
 
 def test_state_before_the_failing_step_is_kept() -> None:
@@ -136,28 +141,46 @@ def test_chunks_never_change_a_bit(optimizer: Any) -> None:
     state = {name: np.zeros_like(parameters) for name in rule.slots}
     losses = []
     for begin, end in ((0, 1), (1, 5), (5, 9)):
-        piece = slice(begin, end)
-        part = replace(
-            chunk,
-            offsets=chunk.offsets[begin : end + 1],
-            first_step=begin,
-            learning_rates=chunk.learning_rates[piece],
-            epochs=chunk.epochs[piece],
-            record=chunk.record[piece],
-        )
-        losses.append(engine.train(parameters, rule, state, part).losses)
+        losses.append(engine.train(parameters, rule, state, part_of(chunk, begin, end)).losses)
     np.testing.assert_array_equal(parameters, whole)
     np.testing.assert_array_equal(np.concatenate(losses), result.losses)
 
 
 def test_rows_in_place_and_rows_gathered_are_the_same_to_the_bit() -> None:
-    chunk = chunk_of(SPEC, rows=180, order=np.arange(180))
+    chunk = chunk_of(SPEC, rows=180, order=None)
     shuffled = np.random.default_rng(3).permutation(180)
     X, y = np.empty_like(chunk.X), np.empty_like(chunk.y)
     X[shuffled], y[shuffled] = chunk.X, chunk.y
     in_place, _ = train(native.Engine(SPEC), chunk)
-    gathered, _ = train(native.Engine(SPEC), replace(chunk, X=X, y=y, order=shuffled))
+    gathered, _ = train(native.Engine(SPEC), replace(chunk, X=X, y=y, order=shuffled[None]))
     np.testing.assert_array_equal(in_place, gathered)
+    ordered, _ = train(native.Engine(SPEC), replace(chunk, order=np.arange(180)[None]))
+    np.testing.assert_array_equal(in_place, ordered)
+
+
+def test_one_rate_for_all_steps_is_an_array_of_it() -> None:
+    chunk = chunk_of(SPEC)
+    for engine in (native.Engine(SPEC), reference.Engine(SPEC)):
+        ends = [train(engine, replace(chunk, learning_rates=rates))[0] for rates in (0.05, np.full(9, 0.05))]
+        np.testing.assert_array_equal(*ends)
+
+
+def test_a_walk_may_begin_and_end_within_an_epoch_whose_last_batch_is_short() -> None:
+    chunk = chunk_of(SPEC, rows=50, batch=20, steps=15, record=True)
+    assert (chunk.batches, chunk.visits) == (3, 50)
+    chunk = part_of(chunk, 2, 10)
+    wanted, reference_result = train(reference.Engine(SPEC), chunk)
+    parameters, result = train(native.Engine(SPEC), chunk)
+    np.testing.assert_allclose(parameters, wanted, rtol=1e-11, atol=1e-13)
+    assert len(result.norms) == 3
+    np.testing.assert_allclose(result.norms, reference_result.norms, rtol=1e-10)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 64, 1000, 70_000])
+def test_both_engines_shuffle_alike(n: int) -> None:
+    for seed in (0, 7, -8, 2**63 + 5):
+        orders = native.Engine(SPEC).permutations(seed, range(3, 5), n)
+        np.testing.assert_array_equal(orders, reference.Engine(SPEC).permutations(seed, range(3, 5), n))
 
 
 def test_callers_on_many_threads_do_not_disturb_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,11 +250,9 @@ def test_a_signal_stops_a_long_call_after_a_whole_step(threads: int) -> None:
     steps = 3_000_000
     chunk = chunk_of(
         SPEC,
-        order=np.tile(np.arange(60), steps // 3),
-        offsets=np.arange(steps + 1) * 20,
-        learning_rates=np.full(steps, 1e-6),
-        epochs=np.zeros(steps, dtype=np.int64),
-        record=np.zeros(steps, dtype=np.bool_),
+        order=None,
+        steps=steps,
+        learning_rates=1e-6,
     )
     engine, rule = native.Engine(SPEC), bs.SGD(1e-6).rule()
     parameters = parameters_of(SPEC)

@@ -86,14 +86,15 @@ class Net:
     def trained(
         self, threads: int = 1, rule: str = "sgd", steps: int = 4, batch: int | None = None, **options: Any
     ) -> Any:
-        """What some steps make of the parameters, and the program's report."""
+        """What some steps make of the parameters, the program's report with the losses, and the state."""
         n = len(self.X)
         batch = batch or n
+        epochs = -(-steps // -(-n // batch))
+        losses = np.empty(steps)
         constants, slots = RULES[rule] if "constants" not in options else (options["constants"], 0)
         parameters = self.parameters.copy()
         state = [np.full_like(parameters, 0.01 if rule == "rprop" and k == 1 else 0.0) for k in range(slots)]
-        order = np.concatenate([np.random.default_rng(k).permutation(n)[:batch] for k in range(steps)])
-        report = self.program.train(
+        steps_taken, *report = self.program.train(
             parameters,
             self.module.Rule(rule, constants, options.get("weight_decay", 0.0)),
             state,
@@ -101,20 +102,23 @@ class Net:
             self.y,
             None,
             options.get("sample_weight"),
-            order,
-            np.arange(steps + 1) * batch,
+            options.get("order", np.array([np.random.default_rng(k).permutation(n) for k in range(epochs)])),
+            batch,
+            0,
             0.0,
-            np.full(steps, options.get("rate", 1e-3)),
-            np.zeros(steps, dtype=np.int64),
+            options.get("rate", 1e-3),
+            None,
+            0,
             5,
             [options.get("dropout", 0.0)] * (len(self.sizes) - 2),
             options.get("clip_norm"),
             options.get("clip_value"),
             options.get("frozen", [False] * (2 * len(self.sizes) - 2)),
-            np.full(steps, options.get("record", False)),
+            options.get("record", False),
             threads,
+            losses,
         )
-        return parameters, report, state
+        return parameters, (steps_taken, losses, *report), state
 
 
 def relative(found: Any, wanted: Any) -> float:
@@ -236,8 +240,15 @@ def test_a_batch_longer_than_the_buffers_is_one_step(module: Any) -> None:
 
 def test_rows_and_steps_outside_the_data_are_refused(module: Any) -> None:
     net = Net(module, (3, 2), 5, np.float64)
-    with pytest.raises(ValueError, match="rows of X"):
-        net.trained(constants={}, X=net.X[:2])
+    for row in (-1, 5, 2**62):
+        order = np.array([[0, 1, 2, 3, 4], [0, 1, 2, 3, row]])
+        with pytest.raises(ValueError, match="rows of X"):
+            net.trained(constants={}, order=order, steps=4, batch=3)
+        net.trained(constants={}, order=order, steps=3, batch=3)  # the row is not visited
+    with pytest.raises(ValueError, match="within its order"):
+        net.trained(constants={}, order=np.arange(5)[None], steps=3, batch=3)
+    with pytest.raises(ValueError, match="at least 1 row"):
+        net.trained(constants={}, order=np.empty((1, 0), np.int64), steps=1)
     with pytest.raises(ValueError, match="no optimizer named 'sdg'"):
         module.Rule("sdg", {}, 0.0)
     with pytest.raises(TypeError):

@@ -19,7 +19,7 @@ public:
     // Take the steps, stopping before the first that makes something non-finite. The workspace holds the weights and
     // the state of the chunk's start, and afterwards those before that step; it has room for a gradient and sums.
     void run(ChunkResult& result) {
-        result = {};
+        result.steps = 0, result.norms.clear();
         for (size s = 0; s < chunk_.steps; ++s) {
             save();
             if (!step(s, result)) {
@@ -27,7 +27,7 @@ public:
                 return;
             }
             result.steps = s + 1;
-            if (chunk_.record && chunk_.record[s]) training_.append_norms(result.norms);
+            if (chunk_.records(s)) training_.append_norms(result.norms);
         }
     }
 
@@ -35,60 +35,57 @@ private:
     using Rows1 = Rows<const T>;
 
     bool step(size s, ChunkResult& result) {
-        const auto fail = [&](const char* quantity, size layer, std::int64_t row) {
+        const auto fail = [&](const char* quantity, size layer, std::ptrdiff_t row) {
             result.failure = Failure{s, quantity, layer, row};
             return false;
         };
         const auto batch = training_.batch(s);
         const double t = chunk_.first_step + static_cast<double>(s) + 1;
-        const Dropout dropout{chunk_.dropout, chunk_.dropout.empty() ? 0 : epoch_key(chunk_.seed, chunk_.epochs[s])};
+        const Dropout dropout{chunk_.dropout, batch.masks};
         double loss = 0;
         for (size begin = 0; begin < batch.n || begin == 0; begin += space_.at.capacity) {
-            const std::int64_t* rows = batch.rows + begin;
+            const Source<T> from = batch.from(begin);
             const size n = std::min(batch.n - begin, space_.at.capacity);
-            const Source<T> from = training_.source(rows);
             Buffers<T>& at = space_.at;
             gather(net_, from, at.x, 0, n);
-            if (const size i = bad_row(at.x, n, net_.n_in); i < n) return fail("input", 0, rows[i]);
+            if (const size i = bad_row(at.x, n, net_.n_in); i < n) return fail("input", 0, from.row(i));
 
-            training_.set_factors(batch, rows, 0, n);
+            training_.set_factors(batch, from, 0, n);
             forward<T>(net_, at, at.x, {space_.w}, from, &dropout, 0, n);
             for (size l = 1; l <= net_.layers.size(); ++l)
                 if (const size i = bad_row(at.a[l], n, net_.layers[l - 1].n_out); i < n)
-                    return fail("activation", l, rows[i]);
+                    return fail("activation", l, from.row(i));
 
             losses(net_, at, from, at.factors, true, 0, n);
             for (size i = 0; i < n; ++i) {
-                if (!std::isfinite(at.losses[i])) return fail("loss", 0, rows[i]);
-                loss += training_.weight(rows[i]) * batch.share * at.losses[i];
+                if (!std::isfinite(at.losses[i])) return fail("loss", 0, from.row(i));
+                loss += training_.weight(from.row(i)) * batch.share * at.losses[i];
             }
 
             backward(net_, at, space_.wt, 0, n);
             for (size l = net_.layers.size(); l >= 1; --l)
-                if (const size i = bad_row(at.d[l], n, net_.layers[l - 1].n_out); i < n) return fail("delta", l, rows[i]);
+                if (const size i = bad_row(at.d[l], n, net_.layers[l - 1].n_out); i < n) return fail("delta", l, from.row(i));
 
             if (const size l = bad_gradient(s, n, begin > 0, begin + n == batch.n)) return fail("gradient", l, -1);
         }
         if (!std::isfinite(loss)) return fail("loss", 0, -1);
-        result.losses.push_back(loss);
+        result.losses[s] = loss;
 
         const bool whole = training_.whole_needed();
         const auto all = whole ? training_.whole(loss) : typename Training<T>::Whole{};
-        const Step<T> now(rule_, chunk_.learning_rates[s], t, all.gradient);
+        const Step<T> now(rule_, chunk_.rate(s), t, all.gradient);
         training_.each_tile(0, net_.tiles, [&](size l, const WeightTile& tile, size) {
             training_.update_from_memory(l, tile, now, all.scale);
         });
         for (const T* packed : {space_.w, space_.slot[0], space_.slot[1]})
-            if (const size l = packed ? bad_layer(packed) : 0) {
-                result.losses.pop_back();
+            if (const size l = packed ? bad_layer(packed) : 0)
                 return fail(packed == space_.w ? "weight" : "state", l, -1);
-            }
         return true;
     }
 
     // The gradient to memory; the first layer where it is not finite, or 0.
     size bad_gradient(size s, size n, bool further, bool complete) {
-        const bool record = chunk_.record && chunk_.record[s];
+        const bool record = chunk_.records(s);
         size bad = 0;
         training_.each_tile(0, net_.tiles, [&](size l, const WeightTile& tile, size number) {
             const Dense<T>& layer = net_.layers[l - 1];

@@ -112,24 +112,21 @@ public:
         return total + penalty(parameters);
     }
 
-    // Take a chunk of steps: parameters and state (the rule's slots, in its order) are updated in place.
+    // Take a chunk of steps: parameters and state (the rule's slots, in its order) are updated in place, and `losses`
+    // (steps,) holds the loss of each step's batch before its update.
     ChunkResult train(T* parameters, const Rule& rule, const std::vector<T*>& state, const Chunk<T>& chunk, int threads,
-                      const std::function<bool()>& interrupted) {
-        size longest = 1;
-        bool records = false;
-        for (size s = 0; s < chunk.steps; ++s) {
-            longest = std::max(longest, static_cast<size>(chunk.offsets[s + 1] - chunk.offsets[s]));
-            records |= chunk.record && chunk.record[s];
-        }
+                      const std::function<bool()>& interrupted, double* losses) {
+        const size longest = std::min(chunk.batch_size, chunk.visits);
         const bool whole = rule.whole_gradient || chunk.clip_norm;
         Needs needs{.rows = std::min(longest, rows_at_once), .backward = true, .transposed = true,
-                    .gradient = whole || longest > rows_at_once, .slots = rule.slots, .sums = whole || records,
+                    .gradient = whole || longest > rows_at_once, .slots = rule.slots, .sums = whole || chunk.record,
                     .dropout = chunk.dropout};
         Loan space(workspaces_);
         space->prepare(net_, needs);
         pack_all(*space, parameters, state);
 
         ChunkResult result;
+        result.losses = losses;
         const int count = useful_threads(threads, 3 * net_.products, longest);
         if (!Training<T>(net_, rule, chunk, *space).run(count, interrupted, result)) {
             needs.gradient = needs.sums = true;

@@ -23,22 +23,38 @@ namespace bs {
 // Rows of a batch that are in the buffers at once.
 inline constexpr size rows_at_once = 1024;
 
+// Steps of a walk through the rows, epoch after epoch: each epoch visits the rows in an order of its own, batch by
+// batch, the last of which may be shorter.
 template <class T>
 struct Chunk {
     const T* X = nullptr;  // (rows, n_in)
     Targets<T> y;
-    const T* sample_weight = nullptr;       // (rows,) or null
-    const std::int64_t* order = nullptr;    // rows visited
-    const std::int64_t* offsets = nullptr;  // (steps + 1,) step s takes order[offsets[s] .. offsets[s + 1]]
-    size steps = 0;
-    double first_step = 0;                  // steps taken before
-    const double* learning_rates = nullptr; // (steps,)
-    const std::int64_t* epochs = nullptr;   // (steps,)
+    const T* sample_weight = nullptr;        // (rows,) or null
+    const std::int64_t* order = nullptr;     // (epochs, visits) rows, or null: 0 ... visits - 1 in each epoch
+    size visits = 0, batch_size = 1;         // rows of an epoch, and of a batch
+    size first_batch = 0, steps = 0;         // step s is batch number first_batch + s of the walk
+    double first_step = 0;                   // steps that the optimizer took before
+    double learning_rate = 0;                // of every step,
+    const double* learning_rates = nullptr;  // unless they are given (steps,)
+    std::int64_t epoch = 0;                  // number of the walk's first epoch
     std::uint64_t seed = 0;
-    std::vector<double> dropout;            // one per hidden layer, or empty: none
+    std::vector<double> dropout;             // one per hidden layer, or empty: none
     std::optional<double> clip_norm, clip_value;
-    std::vector<bool> frozen;               // W1, b1, W2, b2, ... (W1, W2, ... without biases)
-    const bool* record = nullptr;           // (steps,)
+    std::vector<bool> frozen;                // W1, b1, W2, b2, ... (W1, W2, ... without biases)
+    bool record = false;                     // the layers' gradient norms at the last batch of each epoch
+
+    size batches() const { return (visits + batch_size - 1) / batch_size; }  // of an epoch
+    double rate(size s) const { return learning_rates ? learning_rates[s] : learning_rate; }
+    bool records(size s) const { return record && (first_batch + s + 1) % batches() == 0; }
+
+    // The rows of step s: n of them, from number `first` of the epoch's order.
+    struct Place {
+        size epoch, first, n;
+    };
+    Place place(size s) const {
+        const size at = first_batch + s, epoch = at / batches(), first = (at - epoch * batches()) * batch_size;
+        return {epoch, first, std::min(batch_size, visits - first)};
+    }
 };
 
 struct Failure {
@@ -50,8 +66,8 @@ struct Failure {
 
 struct ChunkResult {
     size steps = 0;
-    std::vector<double> losses;  // (steps,)
-    std::vector<double> norms;   // (recorded steps, L)
+    double* losses = nullptr;   // (steps asked for,) the caller's
+    std::vector<double> norms;  // (recorded steps, L)
     std::optional<Failure> failure;
 };
 
@@ -90,7 +106,6 @@ public:
     // Take the steps on `threads` threads. `interrupted` is asked every `pause_seconds` whether to stop early.
     // Returns false when something non-finite turned up: then the packed weights and state are worth nothing.
     bool run(int threads, const std::function<bool()>& interrupted, ChunkResult& result) {
-        result.losses.resize(chunk_.steps);
         last_look_ = Clock::now();
         if (threads == 1 || exact_threads()) {
             window(threads, 0, chunk_.steps, interrupted, result);
@@ -105,34 +120,46 @@ public:
             }
         }
         result.steps = done_;
-        result.losses.resize(done_);
         return !suspect_.load() && (done_ == 0 || (weights_finite(space_.w) && weights_finite(space_.slot[0]) &&
                                                    weights_finite(space_.slot[1])));
     }
 
     // One step's batch, up to where careful.hpp and work() part.
     struct Batch {
-        const std::int64_t* rows;
+        Source<T> rows;
         size n;
-        double share;  // what a row's loss is multiplied by, sample weight apart
+        double share;         // what a row's loss is multiplied by, sample weight apart
+        std::uint64_t masks;  // what dropout's masks start from
+
+        // The rows from number `begin` of the batch on.
+        Source<T> from(size begin) const {
+            Source<T> rest = rows;
+            if (rest.rows) rest.rows += begin;
+            else rest.first += static_cast<std::ptrdiff_t>(begin);
+            return rest;
+        }
     };
     Batch batch(size s) const {
-        Batch b{chunk_.order + chunk_.offsets[s], static_cast<size>(chunk_.offsets[s + 1] - chunk_.offsets[s]), 1.0};
+        const auto place = chunk_.place(s);
+        Batch b{{chunk_.X, chunk_.y, nullptr, 0}, place.n, 1.0, 0};
+        if (chunk_.order) b.rows.rows = chunk_.order + place.epoch * chunk_.visits + place.first;
+        else b.rows.first = static_cast<std::ptrdiff_t>(place.first);
         if (net_.mean) {
             double total = static_cast<double>(b.n);
             if (chunk_.sample_weight) {
                 total = 0;
-                for (size i = 0; i < b.n; ++i) total += chunk_.sample_weight[b.rows[i]];
+                for (size i = 0; i < b.n; ++i) total += chunk_.sample_weight[b.rows.row(i)];
             }
             b.share = total != 0 ? 1.0 / total : 0.0;
         }
+        if (!chunk_.dropout.empty())
+            b.masks = epoch_key(chunk_.seed, chunk_.epoch + static_cast<std::int64_t>(place.epoch));
         return b;
     }
-    double weight(std::int64_t row) const { return chunk_.sample_weight ? double{chunk_.sample_weight[row]} : 1.0; }
-    Source<T> source(const std::int64_t* rows) const { return {chunk_.X, chunk_.y, rows, 0}; }
+    double weight(std::ptrdiff_t row) const { return chunk_.sample_weight ? double{chunk_.sample_weight[row]} : 1.0; }
 
-    void set_factors(const Batch& b, const std::int64_t* rows, size first, size last) {
-        for (size i = first; i < last; ++i) space_.at.factors[i] = static_cast<T>(weight(rows[i]) * b.share);
+    void set_factors(const Batch& b, const Source<T>& rows, size first, size last) {
+        for (size i = first; i < last; ++i) space_.at.factors[i] = static_cast<T>(weight(rows.row(i)) * b.share);
     }
 
     // The gradient of one tile over the rows in the buffers, on top of `start` where that is not null.
@@ -281,20 +308,20 @@ private:
         const Share tiles = share(net_.tiles, me, count);
         for (size s = first; s < last; ++s) {
             const Batch b = batch(s);
-            const bool record = chunk_.record && chunk_.record[s];
+            const bool record = chunk_.records(s);
             const bool to_memory = whole_needed() || b.n > space_.at.capacity;
             const double t = chunk_.first_step + static_cast<double>(s) + 1;
-            const Step<T> step(rule_, chunk_.learning_rates[s], t);
+            const Step<T> step(rule_, chunk_.rate(s), t);
 
             double loss = 0;
             for (size begin = 0; begin < b.n || begin == 0; begin += space_.at.capacity) {
-                const std::int64_t* rows = b.rows + begin;
+                const Source<T> rows = b.from(begin);
                 const size n = std::min(b.n - begin, space_.at.capacity);
                 const bool complete = begin + n == b.n;
-                const Rows<const T> x = rows_phase(b, rows, n, s, share(n, me, count));
+                const Rows<const T> x = rows_phase(b, rows, n, share(n, me, count));
                 barrier.wait();
                 if (me == 0)
-                    for (size i = 0; i < n; ++i) loss += weight(rows[i]) * b.share * space_.at.losses[i];
+                    for (size i = 0; i < n; ++i) loss += weight(rows.row(i)) * b.share * space_.at.losses[i];
                 weights_phase(tiles, x, n, begin > 0, complete, to_memory, record, step);
                 if (me == 0 && complete) {
                     result.losses[s] = loss;
@@ -304,7 +331,7 @@ private:
             }
             if (to_memory) {
                 const Whole all = whole_needed() ? whole(result.losses[s]) : Whole{};
-                const Step<T> now(rule_, chunk_.learning_rates[s], t, all.gradient);
+                const Step<T> now(rule_, chunk_.rate(s), t, all.gradient);
                 each_tile(tiles.first, tiles.last,
                           [&](size l, const WeightTile& tile, size) { update_from_memory(l, tile, now, all.scale); });
             }
@@ -327,16 +354,15 @@ private:
     }
 
     // Phase 1: some rows of the buffers from X to dz^1. Returns where the first layer reads its rows from.
-    Rows<const T> rows_phase(const Batch& b, const std::int64_t* rows, size n, size s, Share mine) {
-        const Source<T> from = source(rows);
+    Rows<const T> rows_phase(const Batch& b, const Source<T>& from, size n, Share mine) {
         Rows<const T> x = n > 0 ? inputs_in_place(net_, from, n) : Rows<const T>{};
         if (!x.data) {
             gather(net_, from, space_.at.x, mine.first, mine.last);
             x = space_.at.x;
         }
         if (mine.first == mine.last) return x;
-        set_factors(b, rows, mine.first, mine.last);
-        const Dropout dropout{chunk_.dropout, chunk_.dropout.empty() ? 0 : epoch_key(chunk_.seed, chunk_.epochs[s])};
+        set_factors(b, from, mine.first, mine.last);
+        const Dropout dropout{chunk_.dropout, b.masks};
         forward<T>(net_, space_.at, x, {space_.w}, from, &dropout, mine.first, mine.last);
         losses(net_, space_.at, from, space_.at.factors, true, mine.first, mine.last);
         backward(net_, space_.at, space_.wt, mine.first, mine.last);

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from backstory.expressions import Expr
@@ -41,27 +42,37 @@ class UpdateRule:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A run of consecutive training steps over one data set; step i takes the rows order[offsets[i]:offsets[i+1]]."""
+    """Consecutive training steps of a walk through the rows of one data set, epoch after epoch and batch by batch.
+
+    Each epoch visits all rows of its own order, `batch_size` to a step; its last batch may be shorter.
+    """
 
     X: Array  # (rows, n_in), the network's dtype, C-contiguous
     y: Array  # (rows, n_out), the network's dtype; or (rows,) int64 class indices
     sample_weight: Array | None  # (rows,), the network's dtype
-    order: Array  # (m,) int64
-    offsets: Array  # (steps + 1,) int64
+    order: Array | None  # (epochs, rows an epoch visits) int64; None: every epoch takes all rows as they come
+    batch_size: int
+    first_batch: int  # batches of the walk before this chunk's first step
+    steps: int
     first_step: int  # steps this optimizer took before: t of step i is first_step + i + 1
-    learning_rates: Array  # (steps,) float64
-    epochs: Array  # (steps,) int64, keys the dropout masks
+    learning_rates: float | Array  # of every step, or (steps,) float64
+    epoch: int  # number of the walk's first epoch; keys the dropout masks
     seed: int  # keys the dropout masks
     dropout: tuple[float, ...]  # one per hidden layer; 0 = none
     clip_norm: float | None  # bound on the norm of the gradient of all parameters that are not frozen
     clip_value: float | None  # bound on each |component|, applied before clip_norm
     frozen: tuple[bool, ...]  # one per parameter array in flat order: W1, b1, W2, b2, ...
-    record: Array  # (steps,) bool: where per-layer gradient norms are wanted (penalty included, before clipping)
+    record: bool  # per-layer gradient norms at the last batch of each epoch (penalty included, before clipping)
 
     @property
-    def steps(self) -> int:
-        """How many steps are asked for."""
-        return len(self.offsets) - 1
+    def batches(self) -> int:
+        """Steps of a whole epoch."""
+        return -(-self.visits // self.batch_size)
+
+    @property
+    def visits(self) -> int:
+        """Rows that an epoch visits."""
+        return len(self.X) if self.order is None else int(self.order.shape[1])
 
 
 @dataclass(frozen=True)
@@ -112,6 +123,9 @@ class Engine(Protocol):
 
     def input_gradients(self, parameters: Array, X: Array, y: Array) -> Array:
         """The derivative of each row's own loss by that row's inputs, (n, n_in)."""
+
+    def permutations(self, seed: int, epochs: range, n: int) -> NDArray[np.int64]:
+        """The shuffled order of n rows in each of several epochs, (len(epochs), n); see `backstory.engine.counter`."""
 
     def train(
         self, parameters: Array, rule: UpdateRule, state: Mapping[str, Array], chunk: Chunk, threads: int = 1

@@ -2,7 +2,8 @@
 the order of visits can change it. Dropout masks and the shuffling of rows are drawn from it.
 
 The mixing function is the finalizer of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number
-generators", OOPSLA 2014). The native engine holds the second writing of `dropout_keep`; a test compares them.
+generators", OOPSLA 2014). The native engine holds the second writing of `dropout_keep` and `permutations`; tests
+compare them.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def dropout_keep(seed: int, epoch: int, rows: NDArray[Any], layer: int, units: i
 def permutations(seed: int, epochs: range, n: int) -> NDArray[np.int64]:
     """The shuffled order of n rows in each of several epochs.
 
-    Each row draws a 64-bit key; rows are sorted by the high bits of their keys, ties by row.
+    Row by row: row i takes the place of one of the rows 0 ... i, drawn at random, which goes to place i.
 
     Parameters
     ----------
@@ -88,12 +89,22 @@ def permutations(seed: int, epochs: range, n: int) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of int64, shape (len(epochs), n)
+
+    References
+    ----------
+    Fisher & Yates, "Statistical tables", 1938, example 12; from the inside out, as no list of the rows is needed first.
     """
-    low_bits = np.uint64((1 << max(n - 1, 1).bit_length()) - 1)
-    rows = np.arange(n, dtype=np.uint64)
+    bits = np.uint64(n.bit_length())  # n times a draw shorter by so many fits a word
+    counts = np.arange(1, n + 1, dtype=np.uint64)
     with np.errstate(over="ignore"):
         starts = epoch_key(seed, np.arange(epochs.start, epochs.stop)) ^ GOLDEN
-        keys = mix(starts[:, None] + (rows + np.uint64(1)) * ROW_STEP)
-    keys = (keys & ~low_bits) | rows
-    keys.sort(axis=1)
-    return np.asarray((keys & low_bits).astype(np.int64))
+        draws = mix(starts[:, None] + counts * ROW_STEP) >> bits
+        places = (draws * counts) >> (np.uint64(64) - bits)
+    orders = []
+    for drawn in places.tolist():
+        order: list[int] = []
+        for row, place in enumerate(drawn):
+            order.append(row)
+            order[row], order[place] = order[place], row
+        orders.append(order)
+    return np.array(orders, dtype=np.int64).reshape(len(epochs), n)

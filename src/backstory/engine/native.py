@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, UpdateRule
 from backstory.engine.functors import native_activation, native_loss
@@ -22,6 +23,7 @@ from backstory.network.spec import Spec
 
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")
 """The instruction sets an extension module may be built for, from the plainest to the widest."""
+_WORD = 2**64 - 1
 
 
 @cache
@@ -176,6 +178,12 @@ class Engine:
         self._program.deltas(parameters, X, *_targets(y), [], gradients)
         return gradients
 
+    def permutations(self, seed: int, epochs: range, n: int) -> NDArray[np.int64]:
+        """The shuffled order of n rows in each of several epochs, (len(epochs), n)."""
+        orders = np.empty((len(epochs), n), np.int64)
+        native_module().permutations(seed & _WORD, epochs.start, orders)
+        return orders
+
     def train(
         self, parameters: Array, rule: UpdateRule, state: Mapping[str, Array], chunk: Chunk, threads: int = 1
     ) -> ChunkResult:
@@ -184,7 +192,9 @@ class Engine:
         A signal that arrives meanwhile is served about every 50 ms: what its handler raises (KeyboardInterrupt, as a
         rule) ends the chunk after a whole step, and comes back as the result's `interrupt`.
         """
-        steps, losses, norms, failure, interrupt = self._program.train(
+        losses = np.empty(chunk.steps)
+        rates = chunk.learning_rates
+        steps, norms, failure, interrupt = self._program.train(
             parameters,
             _native_rule(rule.name, tuple(rule.constants.items()), rule.weight_decay),
             [state[name] for name in rule.slots],
@@ -192,19 +202,22 @@ class Engine:
             *_targets(chunk.y),
             chunk.sample_weight,
             chunk.order,
-            chunk.offsets,
+            chunk.batch_size,
+            chunk.first_batch,
             float(chunk.first_step),
-            chunk.learning_rates,
-            chunk.epochs,
-            chunk.seed & (2**64 - 1),
+            0.0 if isinstance(rates, np.ndarray) else rates,
+            rates if isinstance(rates, np.ndarray) else None,
+            chunk.epoch,
+            chunk.seed & _WORD,
             list(chunk.dropout),
             chunk.clip_norm,
             chunk.clip_value,
             list(chunk.frozen),
             chunk.record,
             threads,
+            losses,
         )
-        return ChunkResult(steps, losses, norms, None if failure is None else Failure(*failure), interrupt)
+        return ChunkResult(steps, losses[:steps], norms, None if failure is None else Failure(*failure), interrupt)
 
     def _per_layer(self, X: Array) -> list[Array]:
         return [np.empty((len(X), size), self.spec.dtype) for size in self.spec.sizes[1:]]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, UpdateRule
-from backstory.engine.counter import dropout_keep
+from backstory.engine.counter import dropout_keep, permutations
 from backstory.expressions import evaluate
 from backstory.functions import Activation
 from backstory.network.spec import Spec
@@ -164,6 +164,9 @@ class Engine:
         with np.errstate(over="ignore"):
             return self._per_row(parameters, X, y).dX.astype(self.spec.dtype)
 
+    def permutations(self, seed: int, epochs: range, n: int) -> NDArray[np.int64]:
+        return permutations(seed, epochs, n)
+
     def train(
         self, parameters: Array, rule: UpdateRule, state: Mapping[str, Array], chunk: Chunk, threads: int = 1
     ) -> ChunkResult:
@@ -176,12 +179,12 @@ class Engine:
         failure: Failure | None = None
         with np.errstate(all="ignore"):
             for step in range(chunk.steps):
-                batch = chunk.order[chunk.offsets[step] : chunk.offsets[step + 1]]
-                failure, loss, gradient = self._batch_gradient(theta, chunk, batch, step)
+                epoch, number = divmod(chunk.first_batch + step, chunk.batches)
+                first, last = number * chunk.batch_size, min((number + 1) * chunk.batch_size, chunk.visits)
+                batch = np.arange(first, last) if chunk.order is None else chunk.order[epoch, first:last]
+                failure, loss, gradient = self._batch_gradient(theta, chunk, batch, step, chunk.epoch + epoch)
                 if failure is None:
                     gradient = gradient + penalty_slope(spec, theta)
-                    if chunk.record[step]:
-                        norms.append(layer_norms(spec, gradient))
                     new, new_slots = update(theta, slots, gradient, loss + penalty_value(spec, theta), step)
                     after = [("weight", new), *(("state", values) for values in new_slots.values())]
                     failure = _first_failure(step, "gradient", _arrays_by_layer(spec, gradient))
@@ -190,25 +193,26 @@ class Engine:
                             step, quantity, _arrays_by_layer(spec, values.astype(spec.dtype))
                         )
                 if failure is not None:
-                    norms = norms[: int(np.count_nonzero(chunk.record[:step]))]
                     break
                 theta, slots = new, new_slots
                 losses.append(loss)
+                if chunk.record and number == chunk.batches - 1:
+                    norms.append(layer_norms(spec, gradient))
             parameters[:] = theta
             for name, values in state.items():
                 values[:] = slots[name]
-        recorded = np.array(norms, dtype=np.float64).reshape(len(norms), spec.n_layers)
-        return ChunkResult(len(losses), np.array(losses, dtype=np.float64), recorded, failure)
+        by_layer = np.array(norms, dtype=np.float64).reshape(len(norms), spec.n_layers)
+        return ChunkResult(len(losses), np.array(losses, dtype=np.float64), by_layer, failure)
 
     def _batch_gradient(
-        self, theta: Floats, chunk: Chunk, batch: NDArray[np.int64], step: int
+        self, theta: Floats, chunk: Chunk, batch: NDArray[np.int64], step: int, epoch: int
     ) -> tuple[Failure | None, float, Floats]:
         """The data loss of one batch and its gradient, or where the first non-finite number arose."""
         spec = self.spec
         X, y = chunk.X[batch], _dense_targets(chunk.y[batch], spec.n_out)
         weights = None if chunk.sample_weight is None else chunk.sample_weight[batch]
         keeps = [
-            dropout_keep(chunk.seed, int(chunk.epochs[step]), batch, layer, spec.sizes[layer], rate) if rate else None
+            dropout_keep(chunk.seed, epoch, batch, layer, spec.sizes[layer], rate) if rate else None
             for layer, rate in enumerate(chunk.dropout, start=1)
         ]
         run = _Run(spec, theta, X, keeps, chunk.dropout)
@@ -299,7 +303,7 @@ class _Update:
             "w": theta,
             "g": g,
             "t": float(chunk.first_step + step + 1),
-            "learning_rate": float(chunk.learning_rates[step]),
+            "learning_rate": float(np.broadcast_to(chunk.learning_rates, chunk.steps)[step]),
             "decay": self.decay,
             "loss": loss,
             "gradient_norm_squared": norm_squared,

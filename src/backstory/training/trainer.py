@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backstory.engine.contract import Array, Chunk, Engine, Failure, UpdateRule
-from backstory.engine.counter import permutations
 from backstory.engine.reference import penalty_value
 from backstory.errors import DivergenceError
 from backstory.network.spec import Spec
@@ -20,7 +19,7 @@ from backstory.training.callbacks import EarlyStopping, Event, EveryEpoch, Every
 from backstory.training.history import Epoch, History
 from backstory.training.optimizers import Optimizer
 from backstory.training.progress import Progress
-from backstory.training.schedules import Plan, ReduceOnPlateau
+from backstory.training.schedules import ConstantRate, Plan, ReduceOnPlateau
 
 ROWS_PER_CALL = 1 << 16
 """Short epochs are taken together, up to so many visits of rows, when nothing has to happen between them."""
@@ -145,22 +144,17 @@ class Trainer:
 
     def _epochs(self, n: int) -> None:
         """Take n epochs, in chunks that end where a callback per steps is due, and record them."""
-        rows, per_epoch, done = len(self.data), self.steps_per_epoch, len(self.history)
+        per_epoch, done = self.steps_per_epoch, len(self.history)
+        steps = n * per_epoch
         epochs = range(self.memory.epochs, self.memory.epochs + n)
-        shuffled = permutations(self.options.seed, epochs, rows) if self.options.shuffle else None
-        order = np.tile(np.arange(rows), n) if shuffled is None else shuffled.reshape(-1)
-        starts = np.arange(n)[:, None] * rows + np.arange(per_epoch) * self.batch_size
-        offsets = np.append(starts.reshape(-1), n * rows)
-        steps = np.arange(done * per_epoch, (done + n) * per_epoch)
-        rates = self._rates(self.first_step + steps)
-        record = (steps + 1) % per_epoch == 0
-        losses = np.empty(len(steps))
+        order = self.engine.permutations(self.options.seed, epochs, len(self.data)) if self.options.shuffle else None
+        rates = self._rates(self.first_step + done * per_epoch, steps)
+        losses: list[NDArray[np.float64]] = []
         norms: list[NDArray[np.float64]] = []
         before = time.perf_counter() - self.started
         at = 0
-        while at < len(steps):
-            end = min(at + self._steps_until_callback(), len(steps))
-            piece = slice(at, end)
+        while at < steps:
+            end = min(at + self._steps_until_callback(), steps)
             result = self.engine.train(
                 self.parameters,
                 self.rule,
@@ -170,39 +164,42 @@ class Trainer:
                     y=self.data.y,
                     sample_weight=self.data.sample_weight,
                     order=order,
-                    offsets=offsets[at : end + 1],
+                    batch_size=self.batch_size,
+                    first_batch=at,
+                    steps=end - at,
                     first_step=self.memory.steps,
-                    learning_rates=rates[piece],
-                    epochs=np.repeat(np.asarray(epochs), per_epoch)[piece],
+                    learning_rates=rates if isinstance(rates, float) else rates[at:end],
+                    epoch=epochs.start,
                     seed=self.options.seed,
                     dropout=self.options.dropout,
                     clip_norm=self.options.clip_norm,
                     clip_value=self.options.clip_value,
                     frozen=self.options.frozen,
-                    record=record[piece],
+                    record=True,
                 ),
                 self.options.threads,
             )
-            losses[at : at + result.steps] = result.losses
+            losses.append(result.losses)
             norms.append(result.norms)
             self.memory.steps += result.steps
             self.steps_done += result.steps
             if result.failure is not None or result.interrupt is not None:
                 whole = (at + result.steps) // per_epoch
                 after = time.perf_counter() - self.started
-                self._record(whole, offsets, order, losses, np.concatenate(norms), rates, before, after)
+                self._record(whole, order, losses, norms, rates, before, after)
             if result.interrupt is not None:
                 raise result.interrupt
             if result.failure is not None:
-                step, rate = at + result.failure.step, float(rates[at + result.failure.step])
+                step = at + result.failure.step
+                rate = rates if isinstance(rates, float) else float(rates[step])
                 failure = self._in_the_users_rows(result.failure)
                 raise divergence(failure, self.steps_done + 1, done + step // per_epoch + 1, rate, self.history)
             at += result.steps
-            if at < len(steps):  # callbacks due at the end of an epoch see its record
-                self._serve_steps(losses[at - 1])
+            if at < steps:  # callbacks due at the end of an epoch see its record
+                self._serve_steps(losses[-1][-1])
         after = time.perf_counter() - self.started
-        self._record(n, offsets, order, losses, np.concatenate(norms), rates, before, after)
-        self._serve_steps(losses[-1])
+        self._record(n, order, losses, norms, rates, before, after)
+        self._serve_steps(losses[-1][-1])
 
     def _in_the_users_rows(self, failure: Failure) -> Failure:
         """The failure with its row counted in the X that was given, from which a fraction may have been held out."""
@@ -210,11 +207,14 @@ class Trainer:
             return failure
         return replace(failure, row=int(self.data.rows[failure.row]))
 
-    def _rates(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _rates(self, first: int, steps: int) -> float | NDArray[np.float64]:
+        """The learning rates of so many steps from number `first` on, or the one that they share."""
         schedule = self._schedule
+        if isinstance(schedule, ConstantRate):
+            return float(schedule.rate)
         if isinstance(schedule, ReduceOnPlateau):
-            return np.full(len(steps), schedule.rate_after(self.memory.watched))
-        return np.asarray(schedule.rates(steps, self.plan), dtype=np.float64)
+            return schedule.rate_after(self.memory.watched)
+        return np.ascontiguousarray(schedule.rates(np.arange(first, first + steps), self.plan), dtype=np.float64)
 
     def _steps_until_callback(self) -> int:
         due = [callback.n - self.steps_done % callback.n for callback in self.options.per_steps]
@@ -223,26 +223,23 @@ class Trainer:
     def _record(
         self,
         n: int,
-        offsets: NDArray[np.int64],
-        order: NDArray[np.int64],
-        losses: NDArray[np.float64],
-        norms: NDArray[np.float64],
-        rates: NDArray[np.float64],
+        order: NDArray[np.int64] | None,
+        pieces: list[NDArray[np.float64]],
+        norms: list[NDArray[np.float64]],
+        rates: float | NDArray[np.float64],
         before: float,
         after: float,
     ) -> None:
         """Turn the losses of n whole epochs of steps into the epochs' figures."""
         per_epoch = self.steps_per_epoch
-        losses, offsets = losses[: n * per_epoch], offsets[: n * per_epoch + 1]
+        losses = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        losses = losses[: n * per_epoch].reshape(n, per_epoch)
         if self.spec.reduction == "mean":
-            sizes = np.diff(offsets).astype(np.float64)
-            if self.data.sample_weight is not None:
-                weights = self.data.sample_weight[order[: offsets[-1]]].astype(np.float64)
-                sizes = np.add.reduceat(weights, offsets[:-1])
-            sizes = sizes.reshape(n, per_epoch)
-            means = (losses.reshape(n, per_epoch) * sizes).sum(axis=1) / sizes.sum(axis=1)
+            sizes = self._batch_weights(n, order)
+            means = losses.mean(axis=1) if sizes is None else (losses * sizes).sum(axis=1) / sizes.sum(axis=-1)
         else:
-            means = losses.reshape(n, per_epoch).sum(axis=1)
+            means = losses.sum(axis=1)
+        gradient_norms = norms[0] if len(norms) == 1 else np.concatenate(norms)
         with np.errstate(over="ignore"):  # weights may be finite and their squares not
             penalty = penalty_value(self.spec, self.parameters)
         for epoch in range(n):
@@ -251,13 +248,27 @@ class Trainer:
                 loss=float(means[epoch]) + penalty,
                 validation_loss=validation_loss,
                 metrics=metrics,
-                gradient_norm=norms[epoch],
-                learning_rate=float(rates[(epoch + 1) * per_epoch - 1]),
+                gradient_norm=gradient_norms[epoch],
+                learning_rate=rates if isinstance(rates, float) else float(rates[(epoch + 1) * per_epoch - 1]),
                 seconds=before + (after - before) * (epoch + 1) / n,
             )
             self.note(figures)
             self.memory.watched.append(self._watched(figures))
         self.memory.epochs += n
+
+    def _batch_weights(self, n: int, order: NDArray[np.int64] | None) -> NDArray[np.float64] | None:
+        """What each batch counts in the mean over an epoch: its rows, or their weights, (batches,) or (n, batches).
+
+        None where all batches count alike.
+        """
+        rows, weights = len(self.data), self.data.sample_weight
+        if weights is None and rows % self.batch_size == 0:
+            return None
+        starts = np.arange(0, rows, self.batch_size)
+        if weights is None:
+            return np.diff(starts, append=rows).astype(np.float64)
+        visited = weights if order is None else weights[order[:n]]
+        return np.asarray(np.add.reduceat(visited, starts, axis=-1, dtype=np.float64))
 
     def note(self, figures: Epoch) -> None:
         """Add an epoch to the history; with early stopping, keep its weights if they are the best."""

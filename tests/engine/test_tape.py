@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backstory.engine.functors import head_tape, is_hand_written, loss_tape
+from backstory.engine.functors import head_tape, is_hand_written, loss_tape, native_activation
 from backstory.engine.reference import NUMPY
 from backstory.engine.tape import Graph, Tape
-from backstory.expressions import Expr, evaluate, parse
-from backstory.functions import ACTIVATIONS, LOSSES, fitting_outputs, loss
+from backstory.expressions import ARITIES, Expr, evaluate, parse
+from backstory.functions import ACTIVATIONS, LOSSES, Activation, fitting_outputs, loss
 
 OPERATIONS: dict[str, Any] = {
     **NUMPY,
@@ -23,6 +25,13 @@ OPERATIONS: dict[str, Any] = {
     "reciprocal": lambda a: 1 / a,
     "sigmoid": lambda a: np.exp(np.minimum(a, 0)) / (1 + np.exp(-np.abs(a))),
     "erfc": lambda a: 1 - NUMPY["erf"](a),
+    "exp_minus_abs": lambda a: np.exp(-np.abs(a)),
+    "softplus": lambda a: np.logaddexp(0, a),
+    "tanh_softplus": lambda a: np.tanh(np.logaddexp(0, a)),
+    "sigmoid_part": lambda a, e: np.where(a >= 0, 1, e) / (1 + e),
+    "sigmoid_complement": lambda a, e, s: np.where(a >= 0, e * s, 1 - s),
+    "softplus_part": lambda a, e: np.maximum(a, 0) + np.log1p(e),
+    "tanh_softplus_part": lambda a, e: np.tanh(np.maximum(a, 0) + np.log1p(e)),
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
@@ -37,8 +46,8 @@ OPERATIONS: dict[str, Any] = {
     "mulsub": lambda a, b, c: a * b - c,
     "submul": lambda a, b, c: c - a * b,
 }
-ARITY = {"muladd": 3, "mulsub": 3, "submul": 3, "where": 3} | dict.fromkeys(
-    ("add", "sub", "mul", "div", "pow", "max", "min", ">", ">=", "<", "<="), 2
+ARITY = {name: len(inspect.signature(f).parameters) for name, f in OPERATIONS.items() if name not in NUMPY} | dict(
+    ARITIES
 )
 
 
@@ -169,6 +178,20 @@ def test_a_product_and_a_sum_are_one_instruction() -> None:
     [
         ("1/(1 + exp(-z))", ["sigmoid"]),
         ("exp(min(z, 0))/(1 + exp(-abs(z)))", ["sigmoid"]),
+        ("exp(2*z)/(exp(2*z) + 1)", ["mul", "sigmoid"]),
+        ("z/(1 + exp(-z))", ["sigmoid", "mul"]),
+        ("z*exp(z)/(1 + exp(z))", ["sigmoid", "mul"]),
+        ("exp(-z)/(1 + exp(-z))^2", ["exp_minus_abs", "sigmoid_part", "sigmoid_complement", "mul"]),
+        ("(exp(z) - exp(-z))/(exp(z) + exp(-z))", ["tanh"]),
+        ("(1 - exp(-2*z))/(1 + exp(-2*z))", ["tanh"]),
+        ("(exp(2*z) - 1)/(exp(2*z) + 1)", ["tanh"]),
+        ("2/(1 + exp(-2*z)) - 1", ["tanh"]),
+        ("sinh(z)/cosh(z)", ["tanh"]),
+        ("1 - tanh(z)^2", ["tanh", "sub", "add", "mul"]),
+        ("log(1 + exp(z))", ["softplus"]),
+        ("max(z, 0) + log(1 + exp(-abs(z)))", ["softplus"]),
+        ("z*tanh(log(1 + exp(z)))", ["tanh_softplus", "mul"]),
+        ("log(1 + exp(z)) + log(1 + exp(-z))", ["exp_minus_abs", "softplus_part", "neg", "softplus_part", "add"]),
         ("log(1 + z)", ["log1p"]),
         ("exp(z) - 1", ["expm1"]),
         ("1 - erf(z)", ["erfc"]),
@@ -185,6 +208,57 @@ def test_a_product_and_a_sum_are_one_instruction() -> None:
 )
 def test_better_forms(text: str, expected: list[str]) -> None:
     assert operations(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "exp(2*z)/(exp(2*z) + 1)",
+        "z*exp(z)/(1 + exp(z))",
+        "exp(-z)/(1 + exp(-z))^2",
+        "(1 - exp(-2*z))/(1 + exp(-2*z))",
+        "(exp(2*z) - 1)/(exp(2*z) + 1)",
+        "(exp(-z) - exp(z))/(exp(z) + exp(-z))",
+        "(exp(z) - 2*exp(-z))/(exp(z) + exp(-z))",
+        "2/(1 + exp(-2*z)) - 1",
+        "1/(1 + exp(-z)) + 1/(1 + exp(z))^2 + exp(z)/(1 + exp(z))",
+        "log(1 + exp(z)) - 3*log(1 + exp(-z)) + tanh(log(1 + exp(z)))/(1 + exp(-z))",
+        "max(z, 0) + log(1 + exp(-abs(z)))",
+        "max(z, 1) + log(1 + exp(-abs(z)))",
+        "0.5*(4*(z*3)) - -(2*z)",
+    ],
+)
+def test_better_forms_are_equal(text: str) -> None:
+    z = np.linspace(-9.0, 9.0, 41)
+    np.testing.assert_allclose(
+        run(compiled(text), z)[0], evaluate(parse(text), {"z": z}, NUMPY), rtol=1e-12, atol=1e-12
+    )
+
+
+def test_a_sum_with_a_number_that_float32_cannot_hold() -> None:
+    """What float32 holds is added first: z + 1.1 is right where it cancels, in either type."""
+    graph = Graph(["z"], exact_constants=True)
+    tape = graph.tape([graph.value(parse("z + 1.1"))])
+    assert tape.constants == (float(np.float32(1.1)), 1.1 - float(np.float32(1.1)))
+    assert [name for name, *_ in tape.instructions] == ["add", "add"]
+    assert len(graph.tape([graph.value(parse("z + 1.5"))]).instructions) == 1
+
+
+@pytest.mark.parametrize(
+    ("formula", "kind"),
+    [
+        ("1/(1 + exp(-z))", "sigmoid"),
+        ("tanh(z)", "tanh"),
+        ("max(z, 0)", "relu"),
+        ("where(z > 0, z, 0)", "tape"),
+        ("sin(z)", "tape"),
+    ],
+)
+def test_a_formula_that_has_a_hand_written_twin(formula: str, kind: str) -> None:
+    kinds: list[str] = []
+    module = SimpleNamespace(Tape=lambda *_: None, Activation=lambda kind, **_: kinds.append(kind))
+    native_activation(module, Activation("own", formula))
+    assert kinds == [kind]
 
 
 def test_the_first_output_waits_for_the_last_read_of_an_input() -> None:

@@ -50,6 +50,51 @@ struct OperationRow {
     Operation<C> run;
 };
 
+// What sigmoid, softplus and tanh(softplus) have in common is e = exp(-|z|): where a formula needs several of them, it
+// computes e once and gives it to their parts.
+template <VectorLike X>
+BS_INLINE X exp_minus_abs(X z) {
+    return exp(-abs(z));
+}
+// log(1 + e) for e in [0, 1], as 2 artanh(e / (2 + e)).
+template <VectorLike X>
+BS_INLINE X log1p_of_fraction(X e) {
+    const X s = e / (e + set1(element<X>(2)));
+    const X w = s * s;
+    if constexpr (std::is_same_v<element<X>, float>) {
+        static constexpr float c[] = {0.666666673f, 0.399997063f, 0.28592358f, 0.217065758f, 0.232243292f};
+        return fma(s * w, polynomial(w, c), s + s);
+    } else {
+        static constexpr double c[] = {
+            0.66666666666666667, 0.39999999999999523, 0.28571428571600099, 0.22222222198236771,
+            0.18181819897962714, 0.15384543964860549, 0.13335178631449256, 0.11734279061303197,
+            0.10845178394880015, 0.074921437955507673, 0.1563057780092285};
+        return fma(s * w, polynomial(w, c), s + s);
+    }
+}
+template <VectorLike X>
+BS_INLINE X sigmoid_part(X z, X e) {
+    const X one = set1(element<X>(1));
+    return select(z >= X{}, one, e) / (one + e);
+}
+// sigmoid(-z), right to the last places where sigmoid(z) is close to 1.
+template <VectorLike X>
+BS_INLINE X sigmoid_complement(X z, X e, X sigmoid_of_z) {
+    return select(z >= X{}, e * sigmoid_of_z, set1(element<X>(1)) - sigmoid_of_z);
+}
+template <VectorLike X>
+BS_INLINE X softplus_part(X z, X e) {
+    return max(X{}, z) + log1p_of_fraction(e);  // NaN stays NaN
+}
+// tanh(log(1 + exp(z))) = (n^2 + 2 n) / (n^2 + 2 n + 2) for n = exp(z), with e for n or 1 / n so that nothing overflows.
+template <VectorLike X>
+BS_INLINE X tanh_softplus_part(X z, X e) {
+    const auto positive = z >= X{};
+    const X two = set1(element<X>(2)), two_e = e + e;
+    const X top = select(positive, two_e + set1(element<X>(1)), fma(e, e, two_e));
+    return top / (top + select(positive, two_e * e, two));
+}
+
 #define BS_UNARY(name, expression) \
     struct name { template <class X> BS_INLINE X operator()(X a) const { return expression; } };
 #define BS_BINARY(name, expression) \
@@ -74,6 +119,9 @@ BS_UNARY(Tanh, tanh(a))
 BS_UNARY(Erf, erf(a))
 BS_UNARY(Erfc, erfc(a))
 BS_UNARY(Sigmoid, sigmoid(a))
+BS_UNARY(ExpMinusAbs, exp_minus_abs(a))
+BS_UNARY(Softplus, softplus_part(a, exp_minus_abs(a)))
+BS_UNARY(TanhSoftplus, tanh_softplus_part(a, exp_minus_abs(a)))
 BS_UNARY(Abs, abs(a))
 BS_UNARY(Sign, sign(a))
 BS_BINARY(Add, a + b)
@@ -83,6 +131,9 @@ BS_BINARY(Div, a / b)
 BS_BINARY(Pow, pow(a, b))
 BS_BINARY(Max, nan_max(a, b))
 BS_BINARY(Min, nan_min(a, b))
+BS_BINARY(SigmoidPart, sigmoid_part(a, b))
+BS_BINARY(SoftplusPart, softplus_part(a, b))
+BS_BINARY(TanhSoftplusPart, tanh_softplus_part(a, b))
 // A comparison is 1 where it holds, else 0; "where" takes its second operand where the first is not 0.
 BS_BINARY(Greater, select(a > b, set1(element<X>(1)), X{}))
 BS_BINARY(GreaterEqual, select(a >= b, set1(element<X>(1)), X{}))
@@ -91,6 +142,10 @@ BS_BINARY(LessEqual, select(a <= b, set1(element<X>(1)), X{}))
 struct Where {
     template <class X>
     BS_INLINE X operator()(X a, X b, X c) const { return select(a != X{}, b, c); }
+};
+struct SigmoidComplement {
+    template <class X>
+    BS_INLINE X operator()(X a, X b, X c) const { return sigmoid_complement(a, b, c); }
 };
 struct MulAdd {
     template <class X>
@@ -129,6 +184,9 @@ inline constexpr OperationRow<C> operations[] = {
     {"erf", 1, apply1<C, ops::Erf>},
     {"erfc", 1, apply1<C, ops::Erfc>},
     {"sigmoid", 1, apply1<C, ops::Sigmoid>},
+    {"exp_minus_abs", 1, apply1<C, ops::ExpMinusAbs>},
+    {"softplus", 1, apply1<C, ops::Softplus>},
+    {"tanh_softplus", 1, apply1<C, ops::TanhSoftplus>},
     {"abs", 1, apply1<C, ops::Abs>},
     {"sign", 1, apply1<C, ops::Sign>},
     {"add", 2, apply2<C, ops::Add>},
@@ -138,11 +196,15 @@ inline constexpr OperationRow<C> operations[] = {
     {"pow", 2, apply2<C, ops::Pow>},
     {"max", 2, apply2<C, ops::Max>},
     {"min", 2, apply2<C, ops::Min>},
+    {"sigmoid_part", 2, apply2<C, ops::SigmoidPart>},
+    {"softplus_part", 2, apply2<C, ops::SoftplusPart>},
+    {"tanh_softplus_part", 2, apply2<C, ops::TanhSoftplusPart>},
     {">", 2, apply2<C, ops::Greater>},
     {">=", 2, apply2<C, ops::GreaterEqual>},
     {"<", 2, apply2<C, ops::Less>},
     {"<=", 2, apply2<C, ops::LessEqual>},
     {"where", 3, apply3<C, ops::Where>},
+    {"sigmoid_complement", 3, apply3<C, ops::SigmoidComplement>},
     {"muladd", 3, apply3<C, ops::MulAdd>},
     {"mulsub", 3, apply3<C, ops::MulSub>},
     {"submul", 3, apply3<C, ops::SubMul>},

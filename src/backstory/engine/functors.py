@@ -12,6 +12,7 @@ from typing import Any
 
 from backstory.engine.tape import Graph, Tape
 from backstory.errors import ConfigurationError
+from backstory.expressions import parse
 from backstory.functions import Activation, Loss
 
 ELEMENTWISE = frozenset({"identity", "relu", "leaky_relu", "sigmoid", "tanh"})
@@ -47,16 +48,29 @@ def native_activation(module: Any, row: Activation) -> Any:
         return module.Activation(row.name, dict(row.parameters).get("slope", 0.0))
     graph = Graph(["z"])
     a = graph.value(row.value)
-    tapes = {"value": graph.tape([a])}
-    if "z" in row.slope_uses:
-        tapes["value_and_slope"] = graph.tape([a, graph.value(row.slope, {"a": a})])
+    slope_needs_z = "z" in row.slope_uses
+    if slope_needs_z:
+        slope = graph.value(row.slope, {"a": a})
+        twin = _hand_written_twin(graph, a, slope)
+        if twin:
+            return module.Activation(twin)
+        tapes = {"value": graph.tape([a]), "value_and_slope": graph.tape([a, slope])}
     else:
-        of_a = Graph(["a"])
-        tapes["slope"] = of_a.tape([of_a.value(row.slope)])
-    # The library's own rows are right to the last place of float32: they compute in double. A user's formula runs in
-    # the network's dtype, at full speed.
+        of_a = Graph(["a"], exact_constants=row.is_builtin)
+        tapes = {"value": graph.tape([a]), "slope": of_a.tape([of_a.value(row.slope)])}
+    # The library's own rows are right to the last place of float32. Those whose slope follows from a are so in float32
+    # itself; the others have a slope that changes its sign, near which only double is exact enough. A user's formula
+    # runs in the network's dtype, at full speed.
     built = {name: native_tape(module, tape, f"activation {row.name!r}") for name, tape in tapes.items()}
-    return module.Activation("tape", precise=row.is_builtin, **built)
+    return module.Activation("tape", precise=row.is_builtin and slope_needs_z, **built)
+
+
+def _hand_written_twin(graph: Graph, a: int, slope: int) -> str | None:
+    """Return the hand-written activation that a formula turns out to be: 1/(1 + exp(-z)) is sigmoid."""
+    smooth = (name for name in ("sigmoid", "tanh") if a == graph.apply(name, graph.names["z"]))
+    if a == graph.value(parse("max(z, 0)")) and slope == graph.value(parse("where(z > 0, 1, 0)")):
+        return "relu"
+    return next(smooth, None)
 
 
 def native_loss(module: Any, loss: Loss, output: Activation, n_out: int) -> Any:

@@ -1,12 +1,14 @@
 """Formulas compiled for the native engine: an expression becomes a list of instructions over blocks of numbers.
 
-Equal subexpressions are computed once, a few forms that cancel are replaced by functions that do not (1 + erf(x) by
-erfc(-x)), and temporaries are shared. What the instructions do is in `native/include/backstory/tape.hpp`.
+Equal subexpressions are computed once, forms that cancel or overflow are replaced by functions that do not (1 + erf(x)
+by erfc(-x), 1/(1 + exp(-x)) by sigmoid(x)), functions that begin with the same exponential share it, and temporaries
+share their memory. What the instructions do is in `native/include/backstory/tape.hpp`.
 """
 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -15,6 +17,9 @@ from backstory.expressions import CONSTANTS, MATH, Add, Call, Compare, Div, Expr
 
 Instruction: TypeAlias = tuple[str, int, int, int, int]
 """Operation, slot written, and up to three slots read (0 where there are fewer)."""
+
+_EXPONENTIAL = frozenset({"sigmoid", "softplus", "tanh_softplus"})
+"""Functions of z that begin with exp(-|z|), and have a part that is given it."""
 
 MAX_PRODUCT_POWER = 64
 """Whole exponents up to here become products; the C library computes the others."""
@@ -56,6 +61,9 @@ class Graph:
     ----------
     inputs : sequence of str
         Their names in expressions.
+    exact_constants : bool
+        Whether a sum with a number that float32 cannot hold adds what it holds and then the rest, so that a tape in
+        float32 is right where the sum cancels.
 
     Examples
     --------
@@ -65,7 +73,8 @@ class Graph:
     (('neg', 3, 0, 0, 0), ('exp', 3, 3, 0, 0), ('add', 4, 2, 3, 0), ('div', 1, 3, 4, 0))
     """
 
-    def __init__(self, inputs: Sequence[str]) -> None:
+    def __init__(self, inputs: Sequence[str], exact_constants: bool = False) -> None:
+        self.exact_constants = exact_constants
         self.nodes: list[Node] = []
         self._numbers: dict[Node, int] = {}
         self._lowered: dict[int, tuple[Expr, int]] = {}
@@ -101,7 +110,11 @@ class Graph:
                 return self.constant(folded)
         rule = _RULES.get(operation)
         better = rule(self, *operands) if rule else None
-        return self._intern(Node(operation, operands)) if better is None else better
+        return self.node(operation, *operands) if better is None else better
+
+    def node(self, operation: str, *operands: int) -> int:
+        """Return the node of an operation on nodes, as it is."""
+        return self._intern(Node(operation, operands))
 
     def tape(self, outputs: Sequence[int]) -> Tape:
         """Return the instructions that compute some nodes."""
@@ -121,6 +134,22 @@ class Graph:
         if left == right:
             return None
         return right if self.is_constant(left, 1.0) else left if self.is_constant(right, 1.0) else None
+
+    def one_plus_exp(self, node: int) -> int | None:
+        """Return x if a node is 1 + exp(x) or exp(x) + 1."""
+        inner = self.one_plus(node)
+        power = None if inner is None else self.operands(inner, "exp")
+        return power[0] if power else None
+
+    def scaled(self, node: int) -> tuple[float, int] | None:
+        """Return c and x if a node is c*x or x*c with a constant c and an x that is none."""
+        left, right = self.operands(node, "mul") or (node, node)
+        if left == right:
+            return None
+        for one, other in ((left, right), (right, left)):
+            if self.nodes[one].operation == "constant":
+                return self.nodes[one].value, other
+        return None
 
     def _intern(self, node: Node) -> int:
         if node not in self._numbers:
@@ -172,8 +201,10 @@ class _Schedule:
     """Puts the nodes that some outputs need into an order, and their values into slots."""
 
     def __init__(self, graph: Graph, outputs: Sequence[int]) -> None:
+        self.graph = graph
         self.outputs = list(outputs)
         self.nodes = dict(enumerate(graph.nodes))
+        self._share_exponentials()
         self._fuse()
         self.order = self._postorder()
         self.n_inputs = len(graph.names)
@@ -226,6 +257,36 @@ class _Schedule:
             if computed and in_time and number not in direct and not copied_later:
                 direct[number] = self.n_inputs + j
         return direct
+
+    def _share_exponentials(self) -> None:
+        """Compute exp(-|z|) once where several functions that begin with it are used: sigmoid(z) and softplus(-z)."""
+        users: dict[int, list[int]] = {}
+        for number in self._used():
+            if self.nodes[number].operation in _EXPONENTIAL:
+                (z,) = self.nodes[number].operands
+                users.setdefault(min(z, self.graph.apply("neg", z)), []).append(number)
+        self.nodes = dict(enumerate(self.graph.nodes))
+        for z, numbers in users.items():
+            if len(numbers) > 1:
+                self._share_exponential(self._new(Node("exp_minus_abs", (z,))), numbers)
+
+    def _share_exponential(self, power: int, numbers: Sequence[int]) -> None:
+        """Give the functions of z and -z in `numbers` the node of exp(-|z|)."""
+        sigmoids = [
+            (*self.nodes[number].operands, number) for number in numbers if self.nodes[number].operation == "sigmoid"
+        ]
+        z, first = min(sigmoids, default=(0, 0))
+        for number in numbers:
+            node = self.nodes[number]
+            if node.operation == "sigmoid" and number != first:
+                self.nodes[number] = Node("sigmoid_complement", (z, power, first))
+            else:
+                self.nodes[number] = Node(f"{node.operation}_part", (*node.operands, power))
+
+    def _new(self, node: Node) -> int:
+        number = len(self.nodes)
+        self.nodes[number] = node
+        return number
 
     def _fuse(self) -> None:
         """Join a product that is used once with the sum it goes into: one instruction, rounded once."""
@@ -285,16 +346,46 @@ def _better_add(graph: Graph, left: int, right: int) -> int | None:
         negated = graph.operands(other, "neg")
         if negated:
             return graph.apply("sub", one, *negated)
+        high, softplus = graph.operands(one, "max"), graph.operands(other, "softplus")
+        if high and graph.is_constant(high[1], 0.0) and softplus == (_minus_abs(graph, high[0]),):
+            return graph.apply("softplus", high[0])  # max(z, 0) + log(1 + exp(-abs(z)))
+        if graph.exact_constants and graph.nodes[one].operation == "constant":
+            held = _as_float32(graph.nodes[one].value)
+            if held != graph.nodes[one].value:
+                most, rest = graph.apply("add", other, graph.constant(held)), graph.nodes[one].value - held
+                return graph.node("add", most, graph.constant(rest))
     return None
 
 
+def _minus_abs(graph: Graph, node: int) -> int:
+    return graph.apply("neg", graph.apply("abs", node))
+
+
 def _better_sub(graph: Graph, left: int, right: int) -> int | None:
-    exp, erf, negated = graph.operands(left, "exp"), graph.operands(right, "erf"), graph.operands(right, "neg")
+    exp, negated = graph.operands(left, "exp"), graph.operands(right, "neg")
     if exp and graph.is_constant(right, 1.0):
         return graph.apply("expm1", *exp)
-    if erf and graph.is_constant(left, 1.0):
-        return graph.apply("erfc", *erf)
+    if graph.is_constant(left, 1.0):
+        return _one_minus(graph, right)
+    for sigmoid in (node for node in graph.operands(left, "mul") or () if graph.is_constant(right, 1.0)):
+        of = graph.operands(sigmoid, "sigmoid")
+        if of and left == graph.apply("mul", graph.constant(2.0), sigmoid):
+            return graph.apply("tanh", graph.apply("mul", graph.constant(0.5), *of))
     return graph.apply("add", left, *negated) if negated else None
+
+
+def _one_minus(graph: Graph, node: int) -> int | None:
+    """Return 1 - node where there is a form that does not cancel."""
+    erf, sigmoid, square = (graph.operands(node, name) for name in ("erf", "sigmoid", "square"))
+    if erf:
+        return graph.apply("erfc", *erf)
+    if sigmoid:
+        return graph.apply("sigmoid", graph.apply("neg", *sigmoid))
+    if square and graph.operands(square[0], "tanh"):
+        one, tanh = graph.constant(1.0), square[0]
+        return graph.apply("mul", graph.apply("sub", one, tanh), graph.apply("add", one, tanh))
+    negated = graph.operands(node, "neg")
+    return graph.apply("add", graph.constant(1.0), *negated) if negated else None
 
 
 def _better_mul(graph: Graph, left: int, right: int) -> int | None:
@@ -303,33 +394,80 @@ def _better_mul(graph: Graph, left: int, right: int) -> int | None:
             return other
         if graph.is_constant(one, -1.0):
             return graph.apply("neg", other)
+        scaled = graph.scaled(other)
+        if scaled and graph.nodes[one].operation == "constant":
+            product = graph.nodes[one].value * scaled[0]
+            if _is_power_of_two(scaled[0]) or (_is_power_of_two(graph.nodes[one].value) and abs(product) < 1e300):
+                return graph.apply("mul", graph.constant(product), scaled[1])
     return graph.apply("square", left) if left == right else None
 
 
 def _better_div(graph: Graph, left: int, right: int) -> int | None:
     node = graph.nodes[right]
-    if node.operation == "constant" and abs(math.frexp(node.value)[0]) == 0.5 and 1e-300 < abs(node.value) < 1e300:
-        return graph.apply("mul", left, graph.constant(1.0 / node.value))  # a power of two: exact
+    if node.operation == "constant" and _is_power_of_two(node.value):
+        return graph.apply("mul", left, graph.constant(1.0 / node.value))
     if graph.is_constant(left, 1.0):
         return graph.apply("reciprocal", right)
+    square = graph.operands(right, "square")
+    if square and graph.one_plus_exp(square[0]) is not None:
+        return graph.apply("div", graph.apply("div", left, square[0]), square[0])
+    power = graph.one_plus_exp(right)
+    return _quotient(graph, left, right) if power is None else _over_one_plus_exp(graph, left, power)
+
+
+def _over_one_plus_exp(graph: Graph, left: int, power: int) -> int:
+    """Return left/(1 + exp(power)) by functions that neither overflow nor cancel."""
+    exp = graph.apply("exp", power)
+    if left == exp:
+        return graph.apply("sigmoid", power)
+    factors = graph.operands(left, "mul")
+    if factors and exp in factors:
+        other = factors[factors[0] == exp]
+        return graph.apply("mul", other, graph.apply("sigmoid", power))
     # exp(min(z, 0))/(1 + exp(-abs(z))), the stable form of sigmoid.
-    exp, inner = graph.operands(left, "exp"), graph.one_plus(right)
-    low = graph.operands(exp[0], "min") if exp else None
-    if low is None or not graph.is_constant(low[1], 0.0):
+    negative = graph.operands(left, "exp")
+    low = graph.operands(negative[0], "min") if negative else None
+    if low and graph.is_constant(low[1], 0.0) and power == _minus_abs(graph, low[0]):
+        return graph.apply("sigmoid", low[0])
+    half = graph.apply("mul", graph.constant(0.5), power)
+    if left == graph.apply("expm1", power):
+        return graph.apply("tanh", half)
+    if left == graph.apply("sub", graph.constant(1.0), exp):
+        return graph.apply("tanh", graph.apply("neg", half))
+    return graph.apply("mul", left, graph.apply("sigmoid", graph.apply("neg", power)))
+
+
+def _quotient(graph: Graph, left: int, right: int) -> int | None:
+    """Return left/right where it is (exp(z) - exp(-z))/(exp(z) + exp(-z)), the textbook's tanh, or sinh/cosh."""
+    top, bottom = graph.operands(left, "sub"), graph.operands(right, "add")
+    sinh, cosh = graph.operands(left, "sinh"), graph.operands(right, "cosh")
+    if sinh and sinh == cosh:
+        return graph.apply("tanh", *sinh)
+    powers = [graph.operands(node, "exp") for node in top or ()]
+    if not (top and bottom and set(top) == set(bottom) and all(powers)):
         return None
-    fits = inner == graph.apply("exp", graph.apply("neg", graph.apply("abs", low[0])))
-    return graph.apply("sigmoid", low[0]) if fits else None
+    (z,), (minus_z,) = powers[0] or (0,), powers[1] or (0,)
+    return graph.apply("tanh", z) if graph.apply("neg", z) == minus_z else None
 
 
 def _better_reciprocal(graph: Graph, operand: int) -> int | None:
-    inner = graph.one_plus(operand)
-    exp = graph.operands(inner, "exp") if inner is not None else None
-    return graph.apply("sigmoid", graph.apply("neg", *exp)) if exp else None
+    power = graph.one_plus_exp(operand)
+    return graph.apply("sigmoid", graph.apply("neg", power)) if power is not None else None
 
 
 def _better_log(graph: Graph, operand: int) -> int | None:
     inner = graph.one_plus(operand)
     return graph.apply("log1p", inner) if inner is not None else None
+
+
+def _better_log1p(graph: Graph, operand: int) -> int | None:
+    power = graph.operands(operand, "exp")
+    return graph.apply("softplus", *power) if power else None
+
+
+def _better_tanh(graph: Graph, operand: int) -> int | None:
+    softplus = graph.operands(operand, "softplus")
+    return graph.apply("tanh_softplus", *softplus) if softplus else None
 
 
 def _better_abs(graph: Graph, operand: int) -> int | None:
@@ -338,8 +476,20 @@ def _better_abs(graph: Graph, operand: int) -> int | None:
 
 
 def _better_neg(graph: Graph, operand: int) -> int | None:
-    negated = graph.operands(operand, "neg")
+    negated, scaled = graph.operands(operand, "neg"), graph.scaled(operand)
+    if scaled:
+        return graph.apply("mul", graph.constant(-scaled[0]), scaled[1])
     return negated[0] if negated else None
+
+
+def _as_float32(value: float) -> float:
+    """Return the number of float32 nearest to one within its range, else the number itself."""
+    return float(struct.unpack("f", struct.pack("f", value))[0]) if abs(value) < 3e38 else value
+
+
+def _is_power_of_two(value: float) -> bool:
+    """Say whether multiplying by a number is exact."""
+    return abs(math.frexp(value)[0]) == 0.5 and 1e-300 < abs(value) < 1e300
 
 
 _OPERATORS: dict[type[Expr], str] = {Add: "add", Sub: "sub", Mul: "mul", Div: "div", Neg: "neg"}
@@ -351,6 +501,8 @@ _RULES: dict[str, Callable[..., int | None]] = {
     "div": _better_div,
     "reciprocal": _better_reciprocal,
     "log": _better_log,
+    "log1p": _better_log1p,
+    "tanh": _better_tanh,
     "abs": _better_abs,
     "neg": _better_neg,
 }

@@ -128,6 +128,7 @@ _ROWS = (
     Activation(
         "hard_sigmoid",
         "max(0, min(1, z/6 + 1/2))",
+        stable="max(0, min(1, (z + 3)/6))",
         derivative="where(a > 0, where(a < 1, 1/6, 0), 0)",
         range=UNIT,
         kinks=(-3.0, 3.0),

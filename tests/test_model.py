@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -393,3 +394,142 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         net.save(path)
     assert path.read_bytes() == old
     assert list(tmp_path.iterdir()) == [path]
+
+
+# ---- Plain calls, which the extension answers by itself
+
+
+def plain_cases() -> list[Any]:
+    classes = {"output": "softmax", "loss": "cross_entropy"}
+    cases = [
+        bs.Network([3, 5, 2], seed=0, dtype="float32"),
+        bs.Network([3, 5, 1], seed=0, penalty=bs.L2(0.1)),
+        bs.Network([3, 4], seed=0, hidden="tanh", biases=False, dtype="float32"),
+        bs.Network([3, 5, 3], seed=0, **classes),
+        bs.Network([3, 40, 3], seed=0, reduction="sum", dtype="float32", **classes),
+        bs.Network([3, 5, 1], seed=0, output="sigmoid", loss="binary_cross_entropy"),
+        bs.Network([3, 5, 1], seed=0, output="exp", loss="poisson"),
+        bs.Network([3, 5, 2], seed=0, output="tanh", loss="hinge", dtype="float32"),
+    ]
+    return [pytest.param(net, n, id=f"{net.spec.loss.name}-{n}") for net in cases for n in (1, 7, 3000)]
+
+
+def plain_data(net: bs.Network, n: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(4)
+    X, n_out = rng.normal(size=(n, net.spec.n_in)).astype(net.spec.dtype), net.spec.n_out
+    if net.spec.loss.name == "cross_entropy":
+        return X, rng.integers(0, n_out, n)
+    y = rng.integers(0, 2, (n, n_out)).astype(net.spec.dtype)
+    return X, 2 * y - 1 if net.spec.loss.name == "hinge" else y
+
+
+@pytest.mark.parametrize(("net", "n"), plain_cases())
+def test_plain_calls_answer_to_the_bit_what_the_others_do(net: bs.Network, n: int) -> None:
+    X, y = plain_data(net, n)
+    rows, aims = X.tolist(), y.tolist()  # must be converted, so it is no plain call
+    np.testing.assert_array_equal(net.predict(X), net.predict(rows))
+    plain, other = net.gradients(X, y), net.gradients(rows, aims)
+    assert plain.loss == other.loss
+    for found, wanted in zip(plain.weights + plain.biases, other.weights + other.biases, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    for optimizer in (bs.SGD(0.01), bs.Adam(0.01), bs.SGD(bs.Exponential(0.01))):
+        one, two = net.copy(), net.copy()
+        for step in range(3):
+            given = optimizer if step < 2 else None
+            assert one.step(X, y, optimizer=given) == two.step(rows, aims, optimizer=given)
+        np.testing.assert_array_equal(one.parameters, two.parameters)
+        assert one._memory.steps == two._memory.steps == 3
+
+
+def test_one_column_of_targets_may_be_flat_in_plain_calls() -> None:
+    net = bs.Network([3, 5, 1], seed=0)
+    X, y = plain_data(net, 7)
+    assert net.gradients(X, y).loss == net.gradients(X, y[:, 0]).loss
+    twin = net.copy()
+    assert [net.step(X, y) for _ in range(2)] == [twin.step(X, y[:, 0]) for _ in range(2)]
+
+
+def test_plain_steps_are_noticed_by_whatever_comes_after() -> None:
+    """Steps, weights written by hand, a fit with another optimizer, and copies: in turn, as without the short cut."""
+    ends = []
+    for plain in (True, False):
+        net = bs.Network([2, 4, 1], seed=3, dtype="float32")
+        X, y = plain_data(net, 5)
+        rows, aims = (X, y) if plain else (X.tolist(), y.tolist())
+        for _ in range(3):
+            net.step(rows, aims, optimizer=bs.Adam(0.01))
+        net.weights[0][:] *= 0.5
+        net.step(rows, aims)
+        net = pickle.loads(pickle.dumps(net))
+        net.step(rows, aims)
+        net.fit(X, y, optimizer=bs.SGD(0.1, momentum=0.9), epochs=2)
+        net.step(rows, aims)
+        net.step(rows, aims)
+        net = net.copy()
+        net.step(rows, aims)
+        net.step(rows, aims, optimizer=bs.SGD(0.2))
+        ends.append((net.parameters, net._memory.steps))
+    np.testing.assert_array_equal(ends[0][0], ends[1][0])
+    assert ends[0][1] == ends[1][1] == 1
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_plain_calls_refuse_what_the_others_refuse(dtype: str) -> None:
+    net = bs.Network([3, 5, 2], seed=0, output="sigmoid", loss="binary_cross_entropy", dtype=dtype)
+    X, y = plain_data(net, 9)
+    net.step(X, y)  # from here on steps are plain
+    before = net.parameters.copy()
+    spoiled, masked = X.copy(), np.ma.masked_array(X, X > 10)
+    spoiled[4, 1] = np.nan
+    masked[2, 0] = np.ma.masked
+    too_high = y.copy()
+    too_high[6, 1] = 1.5
+    for rows, aims, message in (
+        (spoiled, y, "X must be finite. Got nan in row 4, column 1"),
+        (masked, y, "X must have no masked entries. Got one in row 2"),
+        (X[:, :2], y, "X must have 3 columns"),
+        (X[0], y, r"X must have shape \(n, 3\)"),
+        (X[:0], y[:0], "X must have at least 1 row"),
+        (X, too_high, r"y must be in \[0, 1\].*row 6"),
+        (X, y[:5], "y must have shape"),
+    ):
+        for ask in (net.gradients, net.step):
+            with pytest.raises(bs.DataError, match=message):
+                ask(rows, aims)
+        if aims is y and len(rows) == len(y):
+            with pytest.raises(bs.DataError, match=message):
+                net.predict(rows)
+    np.testing.assert_array_equal(net.parameters, before)
+    assert net._memory.steps == 1
+
+
+def test_a_plain_step_that_diverges_changes_nothing() -> None:
+    net = bs.Network([3, 5, 1], seed=0, dtype="float32")
+    X, y = plain_data(net, 9)
+    net.step(X, y, optimizer=bs.SGD(0.1))
+    before = net.parameters.copy()
+    with pytest.raises(bs.DivergenceError, match="became NaN or infinite at step 1"):
+        net.step(np.full_like(X, 1e30), y)
+    np.testing.assert_array_equal(net.parameters, before)
+    assert net._memory.steps == 1
+
+
+def test_arrays_that_are_right_already_are_not_copied() -> None:
+    net = bs.Network([200, 10, 1], seed=0, dtype="float32")
+    X, y = plain_data(net, 20_000)  # 16 MB
+    weight = np.ones(len(X), np.float32)
+    calls: list[Any] = [
+        lambda: net.predict(X),
+        lambda: net.predict(X, threads=2),
+        lambda: net.gradients(X, y),
+        lambda: net.gradients(X, y, sample_weight=weight),
+        lambda: net.step(X, y),
+        lambda: net.fit(X, y, epochs=2, sample_weight=weight),
+        lambda: net.fit(X, y, epochs=2, shuffle=False, validation=(X, y)),
+    ]
+    for call in calls:
+        tracemalloc.start()
+        call()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < X.nbytes / 8

@@ -6,11 +6,13 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "backstory/finite.hpp"
 #include "backstory/program.hpp"
 #include "backstory/shuffle.hpp"
 #include "bindings.hpp"
@@ -227,6 +229,168 @@ void bind_type(nb::module_& m, const char* name) {
             "Take a chunk of steps in place, their losses into `losses`: (steps, norms, failure, a signal's exception).");
 }
 
+// What the plainest calls need: exact arrays of the network's dtype, in C order and of the right shape. Whatever else
+// comes is for Python to convert or to explain; here it is only recognized.
+template <class T>
+class Plain {
+public:
+    // `low`, `high`: where targets given as numbers may lie.
+    Plain(const Network<T>& net, nb::object array_type, double low, double high)
+        : net_(net), array_type_(std::move(array_type)) {
+        constexpr double most = std::numeric_limits<T>::max();
+        low_ = low < -most ? -std::numeric_limits<T>::max() : static_cast<T>(low);
+        high_ = high > most ? std::numeric_limits<T>::max() : static_cast<T>(high);
+    }
+
+    // X (n, n_in), finite or not.
+    bool rows(nb::handle given, Matrix<const T>& X) const {
+        return is_array(given) && nb::try_cast(given, X, false) && X.shape(0) > 0 && X.shape(1) == net_.n_in;
+    }
+    // y (n, n_out), (n,) where there is one output, or (n,) classes.
+    bool targets(nb::handle given, size n, Targets<T>& y) const {
+        if (!is_array(given)) return false;
+        nb::ndarray<const T, nb::c_contig, nb::device::cpu> numbers;
+        if (nb::try_cast(given, numbers, false)) {
+            const bool fits = numbers.ndim() == 2 ? numbers.shape(0) == n && numbers.shape(1) == net_.n_out
+                                                  : numbers.ndim() == 1 && net_.n_out == 1 && numbers.shape(0) == n;
+            y = {numbers.data(), nullptr};
+            return fits && all_within(numbers.data(), n * net_.n_out, low_, high_);
+        }
+        Vector<const std::int64_t> classes;
+        if (net_.n_out == 1 || net_.loss.kind != LossKind::cross_entropy || !nb::try_cast(given, classes, false))
+            return false;
+        y = {nullptr, classes.data()};
+        return classes.shape(0) == n &&
+               all_within(classes.data(), n, std::int64_t{0}, static_cast<std::int64_t>(net_.n_out) - 1);
+    }
+
+private:
+    bool is_array(nb::handle x) const { return Py_TYPE(x.ptr()) == reinterpret_cast<PyTypeObject*>(array_type_.ptr()); }
+
+    const Network<T>& net_;
+    nb::object array_type_;
+    T low_, high_;
+};
+
+// A program with the parameters it works on. It answers plain calls at once, and gives None for any other: where
+// something must be converted, chosen, or explained to the user.
+template <class T>
+class Bound {
+public:
+    Bound(nb::object program, Vector<T> parameters, double low, double high, nb::object numpy, nb::callable default_threads)
+        : keep_(program), program_(nb::cast<Program<T>&>(program)), parameters_(std::move(parameters)),
+          plain_(program_.network(), numpy.attr("ndarray"), low, high), empty_(numpy.attr("empty")),
+          dtype_(numpy.attr("dtype")(sizeof(T) == 4 ? "float32" : "float64")), default_threads_(default_threads) {
+        must(parameters_.shape(0) == program_.network().parameters, "There must be one number per weight and bias.");
+    }
+
+    nb::object predict(nb::handle given) {
+        Matrix<const T> X;
+        if (!plain_.rows(given, X)) return nb::none();
+        const size n = X.shape(0);
+        auto [outputs, to] = array(nb::make_tuple(n, program_.network().n_out));
+        const bool finite = run(n, false, [&](int threads) {
+            return program_.predict(parameters_.data(), X.data(), n, threads, to);
+        });
+        return finite ? outputs : nb::none();
+    }
+
+    // (loss, flat gradient)
+    nb::object loss_and_gradient(nb::handle given, nb::handle aims) {
+        Matrix<const T> X;
+        Targets<T> y;
+        if (!plain_.rows(given, X) || !plain_.targets(aims, X.shape(0), y)) return nb::none();
+        const size n = X.shape(0);
+        auto [gradient, to] = array(nb::make_tuple(program_.network().parameters));
+        double loss = 0;
+        const bool finite = run(n, true, [&](int threads) {
+            if (!all_finite(X.data(), n * X.shape(1))) return false;
+            loss = program_.loss_and_gradient(parameters_.data(), X.data(), y, nullptr, n, threads, to);
+            return true;
+        });
+        return finite ? nb::object(nb::make_tuple(loss, gradient)) : nb::none();
+    }
+
+    // The loss before one training step, which is taken; nothing is changed where the answer is None.
+    nb::object step(const Rule& rule, const std::vector<T*>& state, double learning_rate, double first_step,
+                    nb::handle given, nb::handle aims) {
+        Chunk<T> chunk;
+        Matrix<const T> X;
+        if (!plain_.rows(given, X) || !plain_.targets(aims, X.shape(0), chunk.y)) return nb::none();
+        const size n = X.shape(0);
+        chunk.X = X.data(), chunk.visits = chunk.batch_size = n, chunk.steps = 1;
+        chunk.learning_rate = learning_rate, chunk.first_step = first_step;
+        double loss = 0;
+        const bool taken = run(n, true, [&](int threads) {
+            if (!all_finite(X.data(), n * X.shape(1))) return false;
+            return !program_.train(parameters_.data(), rule, state, chunk, threads, [] { return false; }, &loss).failure;
+        });
+        return taken ? nb::cast(loss) : nb::none();
+    }
+
+    size parameters() const { return parameters_.shape(0); }
+
+private:
+    std::pair<nb::object, T*> array(nb::tuple shape) const {
+        nb::object made = empty_(shape, dtype_);
+        return {made, nb::cast<nb::ndarray<T, nb::c_contig, nb::device::cpu>>(made, false).data()};
+    }
+
+    // work(threads) without Python's lock where it takes longer than giving the lock back and forth.
+    template <class Work>
+    bool run(size rows, bool training, Work work) {
+        if (!program_.threads_matter(rows, training)) return work(1);
+        const int threads = nb::cast<int>(default_threads_());
+        const nb::gil_scoped_release release;
+        return work(threads);
+    }
+
+    nb::object keep_;
+    Program<T>& program_;
+    Vector<T> parameters_;
+    Plain<T> plain_;
+    nb::object empty_, dtype_, default_threads_;
+};
+
+// A bound program with the optimizer it is trained by, step by step.
+template <class T>
+class Stepper {
+public:
+    Stepper(nb::object bound, nb::object rule, std::vector<Vector<T>> state, double learning_rate)
+        : keep_(bound), keep_rule_(rule), bound_(nb::cast<Bound<T>&>(bound)), rule_(nb::cast<const Rule&>(rule)),
+          state_(std::move(state)), learning_rate_(learning_rate) {
+        must(state_.size() == rule_.slots, "The optimizer's state must have the arrays its rule names.");
+        for (auto& slot : state_) {
+            must(slot.shape(0) == bound_.parameters(), "State arrays are laid out like the parameters.");
+            slots_.push_back(slot.data());
+        }
+    }
+    nb::object step(nb::handle X, nb::handle y, double first_step) {
+        return bound_.step(rule_, slots_, learning_rate_, first_step, X, y);
+    }
+
+private:
+    nb::object keep_, keep_rule_;
+    Bound<T>& bound_;
+    const Rule& rule_;
+    std::vector<Vector<T>> state_;
+    std::vector<T*> slots_;
+    double learning_rate_;
+};
+
+template <class T>
+void bind_plain_calls(nb::module_& m, const char* bound, const char* stepper) {
+    nb::class_<Bound<T>>(m, bound, "A program with its parameters: answers plain calls at once, others with None.")
+        .def(nb::init<nb::object, Vector<T>, double, double, nb::object, nb::callable>(), "program"_a,
+             "parameters"_a.noconvert(), "low"_a, "high"_a, "numpy"_a, "default_threads"_a)
+        .def("predict", &Bound<T>::predict, "X"_a, "Outputs, or None.")
+        .def("loss_and_gradient", &Bound<T>::loss_and_gradient, "X"_a, "y"_a, "(loss, flat gradient), or None.");
+    nb::class_<Stepper<T>>(m, stepper, "A bound program with the optimizer that trains it.")
+        .def(nb::init<nb::object, nb::object, std::vector<Vector<T>>, double>(), "bound"_a, "rule"_a,
+             "state"_a.noconvert(), "learning_rate"_a)
+        .def("step", &Stepper<T>::step, "X"_a, "y"_a, "first_step"_a, "The loss before the step, or None: none taken.");
+}
+
 }  // namespace
 
 void bind_program(nb::module_& m) {
@@ -244,6 +408,8 @@ void bind_program(nb::module_& m) {
         "seed"_a, "first_epoch"_a, "out"_a.noconvert(), "The shuffled order of the rows, one epoch to a row of `out`.");
     bind_type<float>(m, "Program32");
     bind_type<double>(m, "Program64");
+    bind_plain_calls<float>(m, "Bound32", "Stepper32");
+    bind_plain_calls<double>(m, "Bound64", "Stepper64");
 }
 
 }  // namespace bs

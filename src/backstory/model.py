@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from backstory.data.table import Table
 from backstory.engine import Engine
 from backstory.engine import engine as find_engine
 from backstory.engine.contract import Chunk
+from backstory.engine.native import Engine as NativeEngine
 from backstory.errors import ConfigurationError, DataError, ModelFileError, unknown
 from backstory.functions import Activation, Loss, Penalty
 from backstory.network import file
@@ -25,7 +27,7 @@ from backstory.training import arguments, lbfgs
 from backstory.training.callbacks import read_callbacks, read_early_stopping
 from backstory.training.history import History
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
-from backstory.training.schedules import Plan, count, flag
+from backstory.training.schedules import Plan, Schedule, count, flag
 from backstory.training.trainer import Memory, Options, Trainer, divergence
 
 Array = NDArray[Any]
@@ -48,6 +50,14 @@ class Gradients:
     weights: tuple[Array, ...]
     biases: tuple[Array, ...]
     loss: float
+
+
+class _Steps(NamedTuple):
+    """What takes single steps, ready for the next one, for as long as optimizer and state stay the same."""
+
+    native: Any
+    optimizer: Optimizer
+    state: dict[str, Array]
 
 
 class Network:
@@ -117,13 +127,26 @@ class Network:
         self.parameters = aligned_zeros(spec.n_parameters, spec.dtype)
         self.weights, self.biases = views(spec, self.parameters)
         self._engines: dict[str, Engine] = {}
+        vars(self).pop("_bound", None)  # it has the parameters of before
         self._memory = Memory()
+        self._steps: _Steps | None = None
         self.history: History | None = None
 
     def _engine(self, name: str) -> Engine:
         if name not in self._engines:
             self._engines[name] = find_engine(name, self.spec)
         return self._engines[name]
+
+    @cached_property
+    def _bound(self) -> Any:
+        """The native engine with the parameters: it answers plain calls, and says None to all others."""
+        return self._native.bound(self.parameters)
+
+    @property
+    def _native(self) -> NativeEngine:
+        engine = self._engine("native")
+        assert isinstance(engine, NativeEngine)
+        return engine
 
     def _rows(self, X: Any) -> Array:
         if self.table is not None and is_frame(X):
@@ -148,6 +171,8 @@ class Network:
         ndarray (n, n_out) of the network's dtype
             For a frame in the units of the target (then float64), or probabilities of `classes`.
         """
+        if threads is None and engine == "native" and (outputs := self._bound.predict(X)) is not None:
+            return outputs  # type: ignore[no-any-return]  # the extension is untyped
         outputs = self._engine(engine).predict(self.parameters, self._rows(X), read_threads(threads))
         return self.table.restored(outputs) if self.table is not None and is_frame(X) else outputs
 
@@ -180,8 +205,12 @@ class Network:
         >>> net.gradients([[2.0]], [[1.0]]).weights[0]           # (a - y) x = (0 - 1) 2
         array([[-2.]])
         """
-        rows, aims, weight = self._batch(X, y, sample_weight)
-        found, flat = self._engine(engine).loss_and_gradient(self.parameters, rows, aims, weight, read_threads(threads))
+        plain = threads is None and sample_weight is None and engine == "native"
+        answer = self._bound.loss_and_gradient(X, y) if plain else None
+        if answer is None:
+            batch = self._batch(X, y, sample_weight)
+            answer = self._engine(engine).loss_and_gradient(self.parameters, *batch, read_threads(threads))
+        found, flat = answer
         return Gradients(*views(self.spec, flat), loss=found)
 
     def deltas(self, X: Any, y: Any, *, engine: str = "native") -> tuple[Array, ...]:
@@ -228,6 +257,18 @@ class Network:
         DivergenceError
             The step would have made a number NaN or infinite; the weights stay as they were.
         """
+        memory, steps = self._memory, self._steps
+        if (
+            steps is not None
+            and steps.state is memory.state
+            and (optimizer is None or optimizer is steps.optimizer or optimizer == steps.optimizer)
+            and threads is None
+            and sample_weight is None
+            and engine == "native"
+            and (loss := steps.native.step(X, y, memory.steps)) is not None
+        ):
+            memory.steps += 1
+            return loss  # type: ignore[no-any-return]  # the extension is untyped
         data = arguments.training_data(self.spec, X, y, sample_weight)
         chosen = read_optimizer(optimizer if optimizer is not None else self._memory.optimizer or Adam())
         if isinstance(chosen, LBFGS):
@@ -259,6 +300,9 @@ class Network:
         if result.failure is not None:
             raise divergence(result.failure, 1, 1, float(rates[0]), History())
         self._memory.steps += result.steps
+        if engine == "native" and not isinstance(chosen.learning_rate, Schedule):
+            native = self._native.stepper(self._bound, chosen.rule(), memory.state, chosen.learning_rate)
+            self._steps = _Steps(native, chosen, memory.state)
         if result.interrupt is not None:
             raise result.interrupt
         return float(result.losses[0])

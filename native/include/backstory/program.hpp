@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backstory/careful.hpp"
+#include "backstory/finite.hpp"
 #include "backstory/training.hpp"
 #include "backstory/workspace.hpp"
 
@@ -19,20 +20,29 @@ public:
 
     const Network<T>& network() const { return net_; }
 
-    // Outputs (n, n_out) of X (n, n_in).
-    void predict(const T* parameters, const T* X, size n, int threads, T* outputs) {
+    // Outputs (n, n_out) of X (n, n_in); returns whether X is finite.
+    bool predict(const T* parameters, const T* X, size n, int threads, T* outputs) {
         Loan space(workspaces_);
         const int count = useful_threads(threads, net_.products, n);
         const size block = block_rows(n, count);
         space->prepare(net_, {.rows = block * static_cast<size>(count), .dropout = {}});
         const WeightsFrom<T> w = pack_for(n, parameters, *space);
+        std::atomic<bool> finite{true};
         each_block(n, count, block, [&](size first, size last, Source<T> source) {
             source.X = X;
+            if (!all_finite(X + source.row(first) * static_cast<std::ptrdiff_t>(net_.n_in), (last - first) * net_.n_in))
+                finite.store(false, std::memory_order_relaxed);
             forward_block(*space, w, source, first, last);
             output_activation(*space, first, last);
             const Rows<T>& a = space->at.a.back();
             for (size i = first; i < last; ++i) std::copy_n(a.at(i, 0), net_.n_out, outputs + source.row(i) * net_.n_out);
         });
+        return finite.load();
+    }
+
+    // Whether more than one thread may pay for `rows` rows of forward passes, or of steps.
+    bool threads_matter(size rows, bool training) const {
+        return useful_threads(2, training ? 3 * net_.products : net_.products, rows) > 1;
     }
 
     // Values of every layer, outputs[l - 1] (n, n_l).

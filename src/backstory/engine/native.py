@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, UpdateRule
 from backstory.engine.functors import native_activation, native_loss
 from backstory.errors import ConfigurationError, unknown
+from backstory.functions import Interval
 from backstory.network.spec import Spec
 
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")
@@ -140,6 +141,27 @@ class Engine:
             spec.biases,
         )
 
+    def bound(self, parameters: Array) -> Any:
+        """The program with its parameters: answers plain calls at once, and others with None; see bind_program.cpp.
+
+        Plain are exact arrays of the network's dtype, in C order, finite, of the right shape, and targets within the
+        loss's domain where that is an interval. `parameters` must be the same array for good.
+        """
+        domain, kind = self.spec.loss.targets, np.dtype(self.spec.dtype).type
+        low, high = np.inf, -np.inf  # no number lies there
+        if isinstance(domain, Interval):
+            low = np.nextafter(kind(domain.low), kind(np.inf)) if domain.low_open else kind(domain.low)
+            high = np.nextafter(kind(domain.high), kind(-np.inf)) if domain.high_open else kind(domain.high)
+        module = native_module()
+        build = module.Bound32 if self.spec.dtype == "float32" else module.Bound64
+        return build(self._program, parameters, float(low), float(high), np, default_threads)
+
+    def stepper(self, bound: Any, rule: UpdateRule, state: Mapping[str, Array], learning_rate: float) -> Any:
+        """A bound program with an optimizer of constant rate, which takes single steps of plain calls."""
+        module = native_module()
+        build = module.Stepper32 if self.spec.dtype == "float32" else module.Stepper64
+        return build(bound, _native_rule(rule), [state[name] for name in rule.slots], learning_rate)
+
     def predict(self, parameters: Array, X: Array, threads: int = 1) -> Array:
         """Outputs of the network, (n, n_out)."""
         outputs = np.empty((len(X), self.spec.n_out), parameters.dtype)
@@ -196,7 +218,7 @@ class Engine:
         rates = chunk.learning_rates
         steps, norms, failure, interrupt = self._program.train(
             parameters,
-            _native_rule(rule.name, tuple(rule.constants.items()), rule.weight_decay),
+            _native_rule(rule),
             [state[name] for name in rule.slots],
             chunk.X,
             *_targets(chunk.y),
@@ -223,8 +245,12 @@ class Engine:
         return [np.empty((len(X), size), self.spec.dtype) for size in self.spec.sizes[1:]]
 
 
+def _native_rule(rule: UpdateRule) -> Any:
+    return _cached_rule(rule.name, tuple(rule.constants.items()), rule.weight_decay)
+
+
 @cache
-def _native_rule(name: str, constants: tuple[tuple[str, float], ...], weight_decay: float) -> Any:
+def _cached_rule(name: str, constants: tuple[tuple[str, float], ...], weight_decay: float) -> Any:
     return native_module().Rule(name, dict(constants), weight_decay)
 
 

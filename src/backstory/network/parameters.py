@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def views(spec: Spec, flat: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]
     weights : tuple of ndarray (n_in, n_out)
     biases : tuple of ndarray (n_out,)
     """
-    arrays = {name: flat[offset : offset + int(np.prod(shape))].reshape(shape) for name, offset, shape in spec.layout}
+    arrays = {name: flat[offset : offset + math.prod(shape)].reshape(shape) for name, offset, shape in spec.layout}
     weights = tuple(array for name, array in arrays.items() if name[0] == "w")
     return weights, tuple(array for name, array in arrays.items() if name[0] == "b")
 

@@ -10,7 +10,7 @@ import os
 import platform
 from pathlib import Path
 
-PACKAGES = ("numpy", "jax", "torch", "scikit-learn")
+PACKAGES = ("numpy", "jax", "torch", "scikit-learn", "onnxruntime")
 
 
 def limit(threads: int) -> int:

@@ -1,4 +1,4 @@
-"""JAX: a jitted step called from Python, and a whole epoch compiled as one loop (`lax.scan`)."""
+"""JAX: a jitted step called from Python, a whole epoch compiled as one loop (`lax.scan`), and jitted single calls."""
 
 from __future__ import annotations
 
@@ -8,8 +8,35 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.contender import Contender, Parameters
-from benchmarks.works import Task, Work
+from benchmarks.peers.contender import Contender, interleaved, joined
+from benchmarks.works import Array, Task, Work
+
+
+def outputs_of(work: Work) -> Callable[..., Any]:
+    """The last layer's z as a function of parameters and inputs."""
+    activation = activations()[work.hidden]
+
+    def outputs(parameters: Any, x: Any) -> Any:
+        a = x
+        for W, b in parameters[:-1]:
+            a = activation(a @ W + b)
+        W, b = parameters[-1]
+        return a @ W + b
+
+    return outputs
+
+
+def activations() -> dict[str, Callable[[Any], Any]]:
+    import jax
+    import jax.numpy as jnp
+
+    return {
+        "relu": jax.nn.relu,
+        "tanh": jnp.tanh,
+        "sigmoid": jax.nn.sigmoid,
+        "identity": lambda z: z,
+        "softmax": jax.nn.softmax,
+    }
 
 
 def loss_of(work: Work) -> Callable[..., Any]:
@@ -17,17 +44,13 @@ def loss_of(work: Work) -> Callable[..., Any]:
     import jax
     import jax.numpy as jnp
 
-    acts = {"relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "identity": lambda z: z}
+    outputs, last = outputs_of(work), activations()[work.output]
 
     def loss(parameters: Any, x: Any, y: Any) -> Any:
-        a = x
-        for W, b in parameters[:-1]:
-            a = acts[work.hidden](a @ W + b)
-        W, b = parameters[-1]
-        z = a @ W + b
+        z = outputs(parameters, x)
         if work.loss == "cross_entropy":
             return -jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], axis=1).mean()
-        return 0.5 * ((acts[work.output](z) - y) ** 2).sum() / x.shape[0]
+        return 0.5 * ((last(z) - y) ** 2).sum() / x.shape[0]
 
     return loss
 
@@ -59,7 +82,7 @@ def step_of(work: Work) -> Callable[..., Any]:
 
 
 class Jax(Contender):
-    """What both ways share: the batches lie on the device beforehand; buffers are donated, so updates are in place."""
+    """What all ways share: parameters on the device, and one program that is compiled and timed apart."""
 
     package = "jax"
 
@@ -67,39 +90,51 @@ class Jax(Contender):
         import jax
         import jax.numpy as jnp
 
-        work = task.work
-        self.steps = work.steps
-        self.X = jnp.asarray(task.X.reshape(work.steps, work.batch, -1))
-        y = task.y.reshape(work.steps, work.batch, *task.y.shape[1:])
-        self.y = jnp.asarray(y.astype(np.int32) if task.y.ndim == 1 else y)
-        parameters = [(jnp.array(W), jnp.array(b)) for W, b in zip(task.weights, task.biases, strict=True)]
-        slots: list[Any] = [()] * 2 if work.optimizer == "sgd" else [zeros_like(parameters), zeros_like(parameters)]
-        self.state: Any = (parameters, *slots, jnp.float32(0))
-        jax.block_until_ready((self.X, self.y, self.state))
-        self.prepare()
+        self.task = task
+        self.parameters: Any = [(jnp.array(W), jnp.array(b)) for W, b in zip(task.weights, task.biases, strict=True)]
+        # NumPy's class indices are 64 bits wide, which JAX by default has not.
+        self.y_rows = task.y.astype(np.int32) if task.y.ndim == 1 else task.y
+        self.prepare(task.work)
+        jax.block_until_ready(self.parameters)
         start = time.perf_counter()
-        self.compiled = self.compile(work)
+        self.compiled = self.compile(task.work)
         self.compile_seconds = time.perf_counter() - start
 
-    def prepare(self) -> None:
+    def prepare(self, work: Work) -> None:
         """Lay out the data; not timed."""
-
-    def compile(self, work: Work) -> Any:
-        """The compiled program that `train` calls."""
         raise NotImplementedError
 
-    def parameters(self) -> Parameters:
-        return [(np.array(W), np.array(b)) for W, b in self.state[0]]
+    def compile(self, work: Work) -> Any:
+        """The compiled program that `run` calls."""
+        raise NotImplementedError
 
 
-def zeros_like(parameters: Any) -> Any:
+class JaxTraining(Jax):
+    """Training: the batches lie on the device beforehand; buffers are donated, so updates are in place."""
+
+    def prepare(self, work: Work) -> None:
+        import jax
+        import jax.numpy as jnp
+
+        self.X = jnp.asarray(self.task.X.reshape(work.steps, work.batch, -1))
+        self.y = jnp.asarray(self.y_rows.reshape(work.steps, work.batch, *self.y_rows.shape[1:]))
+        self.state = first_state(work, self.parameters)
+        jax.block_until_ready((self.X, self.y, self.state))
+
+    def result(self) -> Array:
+        return interleaved(*zip(*self.state[0], strict=True))
+
+
+def first_state(work: Work, parameters: Any) -> Any:
+    """Parameters, Adam's two memories, and the number of steps taken."""
     import jax
     import jax.numpy as jnp
 
-    return jax.tree.map(jnp.zeros_like, parameters)
+    zeros = [jax.tree.map(jnp.zeros_like, parameters) if work.optimizer == "adam" else () for _ in range(2)]
+    return (parameters, *zeros, jnp.float32(0))
 
 
-class JaxScan(Jax):
+class JaxScan(JaxTraining):
     """A whole epoch in one compiled call."""
 
     name = "JAX, epoch under lax.scan"
@@ -111,24 +146,22 @@ class JaxScan(Jax):
         epoch = jax.jit(lambda state, X, y: jax.lax.scan(step, state, (X, y)), donate_argnums=(0,))
         return epoch.lower(self.state, self.X, self.y).compile()
 
-    def train(self, epochs: int) -> None:
+    def run(self, times: int) -> None:
         import jax
 
-        for _ in range(epochs):
+        for _ in range(times):
             self.state, _ = self.compiled(self.state, self.X, self.y)
         jax.block_until_ready(self.state)
 
 
-class JaxStep(Jax):
+class JaxStep(JaxTraining):
     """A compiled step, called from a loop in Python; the batches are cut beforehand."""
 
     name = "JAX, jitted step"
 
-    def prepare(self) -> None:
-        import jax
-
-        self.batches = [(self.X[i], self.y[i]) for i in range(self.steps)]
-        jax.block_until_ready(self.batches)
+    def prepare(self, work: Work) -> None:
+        super().prepare(work)
+        self.batches: list[Any] = [(self.X[i], self.y[i]) for i in range(work.steps)]
 
     def compile(self, work: Work) -> Any:
         import jax
@@ -137,10 +170,70 @@ class JaxStep(Jax):
         step.lower(self.state, self.batches[0]).compile()
         return step  # called through jit, whose C++ dispatch is quicker than a lowered program's
 
-    def train(self, epochs: int) -> None:
+    def run(self, times: int) -> None:
         import jax
 
-        for _ in range(epochs):
+        for _ in range(times):
             for batch in self.batches:
                 self.state, _ = self.compiled(self.state, batch)
         jax.block_until_ready(self.state)
+
+
+class JaxOnline(JaxStep):
+    """The same with each row given as NumPy has it; the losses are never waited for."""
+
+    def prepare(self, work: Work) -> None:
+        self.state = first_state(work, self.parameters)
+        self.batches = [(self.task.X[i : i + 1], self.y_rows[i : i + 1]) for i in range(len(self.task.X))]
+
+
+class JaxGradient(Jax):
+    """`value_and_grad`, jitted; parameters and batch lie on the device, and there the gradient stays."""
+
+    name = "JAX, jitted value_and_grad"
+
+    def prepare(self, work: Work) -> None:
+        import jax.numpy as jnp
+
+        self.batch = (jnp.asarray(self.task.X), jnp.asarray(self.y_rows))
+
+    def compile(self, work: Work) -> Any:
+        import jax
+
+        program = jax.jit(jax.value_and_grad(loss_of(work)))
+        jax.block_until_ready(program(self.parameters, *self.batch))
+        return program
+
+    def run(self, times: int) -> None:
+        import jax
+
+        for _ in range(times):
+            self.found = jax.block_until_ready(self.compiled(self.parameters, *self.batch))
+
+    def result(self) -> Array:
+        loss, gradient = self.found
+        return joined((interleaved(*zip(*gradient, strict=True)), [loss]))
+
+
+class JaxPrediction(Jax):
+    """The outputs, jitted with the parameters as constants, NumPy in and NumPy out."""
+
+    name = "JAX, jitted"
+
+    def prepare(self, work: Work) -> None:
+        pass
+
+    def compile(self, work: Work) -> Any:
+        import jax
+
+        outputs, last = outputs_of(work), activations()[work.output]
+        program = jax.jit(lambda x: last(outputs(self.parameters, x)))
+        jax.block_until_ready(program(self.task.X))
+        return program
+
+    def run(self, times: int) -> None:
+        for _ in range(times):
+            self.found = np.asarray(self.compiled(self.task.X))
+
+    def result(self) -> Array:
+        return joined([self.found])

@@ -27,46 +27,52 @@ struct ActivationSource {
 // ---------------------------------------------------------------------------------------------------------------
 // The hand-written ones. value(z) = a; backward(da, a) = dz = da * f'(z), with f' taken from a.
 
-template <class T>
 struct Identity {
-    BS_INLINE V<T> value(V<T> z) const { return z; }
-    BS_INLINE V<T> backward(V<T> da, V<T>) const { return da; }
+    template <VectorLike X>
+    BS_INLINE X value(X z) const { return z; }
+    template <VectorLike X>
+    BS_INLINE X backward(X da, X) const { return da; }
 };
 
-template <class T>
 struct Relu {  // the slope at 0 is 0
-    BS_INLINE V<T> value(V<T> z) const { return max(V<T>{}, z); }
-    BS_INLINE V<T> backward(V<T> da, V<T> a) const { return select(a > V<T>{}, da, V<T>{}); }
+    template <VectorLike X>
+    BS_INLINE X value(X z) const { return max(X{}, z); }
+    template <VectorLike X>
+    BS_INLINE X backward(X da, X a) const { return select(a > X{}, da, X{}); }
 };
 
 template <class T>
 struct LeakyRelu {  // slope >= 0, so that a has the sign of z
-    V<T> slope;
-    BS_INLINE V<T> value(V<T> z) const { return select(z > V<T>{}, z, slope * z); }
-    BS_INLINE V<T> backward(V<T> da, V<T> a) const { return select(a > V<T>{}, da, slope * da); }
+    T slope;
+    template <VectorLike X>
+    BS_INLINE X value(X z) const { return select(z > X{}, z, all<X>(slope) * z); }
+    template <VectorLike X>
+    BS_INLINE X backward(X da, X a) const { return select(a > X{}, da, all<X>(slope) * da); }
 };
 
-template <class T>
 struct Sigmoid {
-    BS_INLINE V<T> value(V<T> z) const { return sigmoid(z); }
-    BS_INLINE V<T> backward(V<T> da, V<T> a) const { return da * (a * (set1(T(1)) - a)); }
+    template <VectorLike X>
+    BS_INLINE X value(X z) const { return sigmoid(z); }
+    template <VectorLike X>
+    BS_INLINE X backward(X da, X a) const { return da * (a * (all<X>(1) - a)); }
 };
 
-template <class T>
 struct Tanh {
-    BS_INLINE V<T> value(V<T> z) const { return tanh(z); }
-    BS_INLINE V<T> backward(V<T> da, V<T> a) const { return da * ((set1(T(1)) - a) * (set1(T(1)) + a)); }
+    template <VectorLike X>
+    BS_INLINE X value(X z) const { return tanh(z); }
+    template <VectorLike X>
+    BS_INLINE X backward(X da, X a) const { return da * ((all<X>(1) - a) * (all<X>(1) + a)); }
 };
 
 // Call `use` with the functor of a hand-written kind: the one place that goes from kinds to functors.
 template <class T, class Use>
 BS_INLINE void with_functor(ActivationKind kind, T parameter, Use use) {
     switch (kind) {
-        case ActivationKind::relu: return use(Relu<T>{});
-        case ActivationKind::leaky_relu: return use(LeakyRelu<T>{set1(parameter)});
-        case ActivationKind::sigmoid: return use(Sigmoid<T>{});
-        case ActivationKind::tanh: return use(Tanh<T>{});
-        default: return use(Identity<T>{});
+        case ActivationKind::relu: return use(Relu{});
+        case ActivationKind::leaky_relu: return use(LeakyRelu<T>{parameter});
+        case ActivationKind::sigmoid: return use(Sigmoid{});
+        case ActivationKind::tanh: return use(Tanh{});
+        default: return use(Identity{});
     }
 }
 

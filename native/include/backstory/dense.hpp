@@ -106,17 +106,18 @@ struct Square {
     template <int S>
     static BS_INLINE void stages(Row (&x)[N]) {
         if constexpr (S < N) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
             for (int i = 0; i < N; ++i)
                 if ((i & S) == 0) exchange<S>(x[i], x[i + S], std::make_integer_sequence<int, N>());
             stages<2 * S>(x);
         }
     }
+    static BS_INLINE void transpose(Row (&x)[N]) { stages<1>(x); }
     static BS_INLINE void transpose(const T* from, size from_row, T* to, size to_row) {
         Row x[N];
 #pragma GCC unroll 8
         for (int i = 0; i < N; ++i) x[i] = *reinterpret_cast<const Unaligned*>(from + i * from_row);
-        stages<1>(x);
+        transpose(x);
 #pragma GCC unroll 8
         for (int i = 0; i < N; ++i) *reinterpret_cast<Unaligned*>(to + i * to_row) = x[i];
     }
@@ -124,6 +125,14 @@ struct Square {
 #else
 template <class T, int N>
 struct Square {
+    template <class Row>
+    static void transpose(Row (&x)[N]) {
+        for (int i = 0; i < N; ++i)
+            for (int j = 0; j < i; ++j) {
+                const T swapped = x[i][j];
+                x[i][j] = x[j][i], x[j][i] = swapped;
+            }
+    }
     static void transpose(const T* from, size from_row, T* to, size to_row) {
         for (int i = 0; i < N; ++i)
             for (int j = 0; j < N; ++j) to[j * to_row + i] = from[i * from_row + j];

@@ -27,6 +27,43 @@ struct LossSource {
     TapeSource value_and_slope;       // tape, softmax_tape; always computed in double
 };
 
+// ---------------------------------------------------------------------------------------------------------------
+// Hand-written losses of one output: from z and y, the loss and dz.
+
+// scale (a - y)^2
+template <class T, class F>
+struct SquaredError {
+    F activation;
+    T scale;
+    template <VectorLike X>
+    BS_INLINE void operator()(X z, X y, X& loss, X& dz) const {
+        const X a = activation.value(z), error = a - y;
+        loss = all<X>(scale) * error * error;
+        if constexpr (std::is_same_v<F, Sigmoid>)
+            dz = error * (a * sigmoid_complement(z));  // ready sooner than 1 - a, and right where a is nearly 1
+        else
+            dz = activation.backward(error, a);
+        if (2 * scale != 1) dz = dz * all<X>(2 * scale);
+    }
+};
+
+// -y log a - (1 - y) log(1 - a) with a = sigmoid(z): log(1 + exp(z)) - y z, and dz = a - y.
+template <class T>
+struct BinaryCrossEntropy {
+    T keep, shift;  // label smoothing: y becomes y keep + shift
+    template <VectorLike X>
+    BS_INLINE void operator()(X z, X y, X& loss, X& dz) const {
+        const X target = fma(y, all<X>(keep), all<X>(shift)), one = all<X>(T(1));
+        const auto factors = exp_factors(minus_abs(z));
+        const X e = factors.p * factors.power;
+        loss = (max(X{}, z) - target * z) + log1p(e);
+        dz = select(z >= X{}, one, e) / fma(factors.p, factors.power, one) - target;
+    }
+};
+
+// ---------------------------------------------------------------------------------------------------------------
+// Any loss
+
 // Where the targets of a data set lie: either dense (n, n_out), without padding, or classes (n,), in 0..n_out-1.
 template <class T>
 struct Targets {
@@ -55,6 +92,16 @@ struct Loss {
     void rows(const T* z, T* dz, std::ptrdiff_t stride, std::ptrdiff_t rows, Targets<T> targets,
               const std::int64_t* row_numbers, std::ptrdiff_t first_row, const T* factors, double* losses) const;
 
+    // Call `use` with the functor of the hand-written loss of one output, where has_head().
+    template <class Use>
+    BS_INLINE void with_head(Use use) const {
+        if (kind == LossKind::binary_cross_entropy)
+            return use(BinaryCrossEntropy<T>{static_cast<T>(1 - label_smoothing_), static_cast<T>(label_smoothing_ / 2)});
+        with_functor<T>(activation_, static_cast<T>(activation_parameter_),
+                        [&](auto f) BS_INLINE_LAMBDA { use(SquaredError<T, decltype(f)>{f, static_cast<T>(scale_)}); });
+    }
+    bool has_head() const { return kind == LossKind::squared || kind == LossKind::binary_cross_entropy; }
+
 private:
     struct Block;  // the arguments of rows(), for the functions below
 
@@ -70,33 +117,6 @@ private:
     void elementwise_vectors(const Block& block, F f) const;
     void cross_entropy_row(const Block& block, std::ptrdiff_t r) const;
     void softmax_tape_row(const Block& block, std::ptrdiff_t r) const;
-};
-
-// ---------------------------------------------------------------------------------------------------------------
-// Hand-written losses of one output: from z and y, the loss and dz.
-
-// scale (a - y)^2
-template <class T, class F>
-struct SquaredError {
-    F activation;
-    V<T> scale;
-    BS_INLINE void operator()(V<T> z, V<T> y, V<T>& loss, V<T>& dz) const {
-        const V<T> a = activation.value(z), error = a - y, scaled = scale * error;
-        loss = scaled * error;
-        dz = activation.backward(scaled + scaled, a);
-    }
-};
-
-// -y log a - (1 - y) log(1 - a) with a = sigmoid(z): log(1 + exp(z)) - y z, and dz = a - y.
-template <class T>
-struct BinaryCrossEntropy {
-    V<T> keep, shift;  // label smoothing: y becomes y keep + shift
-    BS_INLINE void operator()(V<T> z, V<T> y, V<T>& loss, V<T>& dz) const {
-        const V<T> one = set1(T(1)), target = fma(y, keep, shift);
-        const V<T> e = exp(-abs(z));
-        loss = (max(V<T>{}, z) - target * z) + log1p(e);
-        dz = select(z >= V<T>{}, one, e) / (one + e) - target;
-    }
 };
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -141,12 +161,8 @@ void Loss<T>::rows(const T* z, T* dz, std::ptrdiff_t stride, std::ptrdiff_t rows
     const Block block{z, dz, stride, rows, targets, row_numbers, first_row, factors, losses};
     switch (kind) {
         case LossKind::squared:
-            return with_functor<T>(activation_, static_cast<T>(activation_parameter_), [&](auto f) {
-                elementwise_vectors(block, SquaredError<T, decltype(f)>{f, set1(static_cast<T>(scale_))});
-            });
         case LossKind::binary_cross_entropy:
-            return elementwise_vectors(block, BinaryCrossEntropy<T>{set1(static_cast<T>(1 - label_smoothing_)),
-                                                                    set1(static_cast<T>(label_smoothing_ / 2))});
+            return with_head([&](auto head) { elementwise_vectors(block, head); });
         case LossKind::tape:
             return elementwise<double>(block, [&](const double* z_, const double* y, double* loss, double* dz_,
                                                   std::ptrdiff_t count) {

@@ -16,12 +16,27 @@ namespace bs {
 // ---------------------------------------------------------------------------------------------------------------
 // Tools
 
-// c[0] + x (c[1] + x (c[2] + ...)).
+// c[0] + c[1] x + c[2] x^2 + ..., in pairs (Estrin's way): a chain of about log2 N steps instead of N.
+template <std::size_t N, VectorLike X>
+BS_INLINE X sum_of_powers(X x, const X (&c)[N]) {
+    if constexpr (N == 1) {
+        return c[0];
+    } else if constexpr (N <= 3) {
+        X sum = c[N - 1];
+        for (std::size_t i = N - 1; i-- > 0;) sum = fma(sum, x, c[i]);
+        return sum;
+    } else {
+        X pairs[(N + 1) / 2];
+        for (std::size_t i = 0; i < N / 2; ++i) pairs[i] = fma(c[2 * i + 1], x, c[2 * i]);
+        if constexpr (N % 2 != 0) pairs[N / 2] = c[N - 1];
+        return sum_of_powers<(N + 1) / 2>(x * x, pairs);
+    }
+}
 template <VectorLike X, std::size_t N>
 BS_INLINE X polynomial(X x, const element<X> (&c)[N]) {
-    X sum = set1(c[N - 1]);
-    for (std::size_t i = N - 1; i-- > 0;) sum = fma(sum, x, set1(c[i]));
-    return sum;
+    X coefficients[N];
+    for (std::size_t i = 0; i < N; ++i) coefficients[i] = all<X>(c[i]);
+    return sum_of_powers<N>(x, coefficients);
 }
 
 // What differs between float and double.
@@ -75,7 +90,7 @@ BS_INLINE X nan_min(X a, X b) {
 // -1, 0 or 1; NaN for NaN.
 template <VectorLike X>
 BS_INLINE X sign(X a) {
-    const X one = set1(element<X>(1));
+    const X one = all<X>(element<X>(1));
     return select(a > X{}, one, select(a < X{}, -one, select(a == X{}, X{}, a)));
 }
 
@@ -91,7 +106,7 @@ BS_INLINE V<float> in_double(V<float> x, F f) {
 // x = n ln 2 + r with |r| <= ln 2 / 2.
 template <VectorLike X>
 struct ExpReduced {
-    using I = V<int_of<element<X>>>;
+    using I = IntsOf<X>;
     X r;
     X n_float;
     I n;
@@ -100,17 +115,22 @@ template <VectorLike X>
 BS_INLINE ExpReduced<X> exp_reduce(X x) {
     using T = element<X>;
     using F = Format<T>;
-    using I = V<int_of<T>>;
-    const X rounder = set1(F::rounder);
-    const X shifted = fma(x, set1(T(1.4426950408889634074)), rounder);
+    using I = IntsOf<X>;
+#if defined(BS_AVX512)
+    const X n = round_to<0>(x * all<X>(T(1.4426950408889634074)));
+    const I whole = __builtin_convertvector(n, I);
+#else
+    const X rounder = all<X>(F::rounder);
+    const X shifted = fma(x, all<X>(T(1.4426950408889634074)), rounder);
     const X n = shifted - rounder;
-    const X r = fma(-n, set1(F::ln2_low), fma(-n, set1(F::ln2_high), x));
-    return {r, n, bits<I>(shifted) - bits<I>(rounder)};
+    const I whole = bits<I>(shifted) - bits<I>(rounder);
+#endif
+    return {fma(n, all<X>(-F::ln2_low), fma(n, all<X>(-F::ln2_high), x)), n, whole};
 }
 
 // 2^n for n within the exponents of normal numbers.
 template <VectorLike X>
-BS_INLINE X power_of_two(V<int_of<element<X>>> n) {
+BS_INLINE X power_of_two(IntsOf<X> n) {
     using F = Format<element<X>>;
     return bits<X>((n + F::bias) << F::mantissa);
 }
@@ -119,15 +139,12 @@ BS_INLINE X power_of_two(V<int_of<element<X>>> n) {
 template <VectorLike X>
 BS_INLINE X scale_by_power(X p, const ExpReduced<X>& e) {
 #if defined(BS_AVX512)
-    if constexpr (std::is_same_v<element<X>, float>)
-        return X(_mm512_scalef_ps(__m512(p), __m512(e.n_float)));
-    else
-        return X(_mm512_scalef_pd(__m512d(p), __m512d(e.n_float)));
+    return scale_by_power(p, e.n_float);
 #else
     using U = uint_of<element<X>>;
-    using I = V<int_of<element<X>>>;
+    using I = IntsOf<X>;
     // n / 2 rounded down, by a logical shift (AVX2 has no arithmetic one for 64 bits) of a number made positive.
-    const I half = bits<I>((bits<V<U>>(e.n) + U(2048)) >> 1) - 1024;
+    const I half = bits<I>((bits<UintsOf<X>>(e.n) + U(2048)) >> 1) - 1024;
     return p * power_of_two<X>(half) * power_of_two<X>(e.n - half);
 #endif
 }
@@ -142,59 +159,89 @@ template <VectorLike X>
 BS_INLINE X exp(X x) {
     using T = element<X>;
     using F = Format<T>;
-    const auto e = exp_reduce(max(set1(F::exp_low), min(set1(F::exp_high), x)));
-    return scale_by_power(expm1_reduced(e.r) + set1(T(1)), e);
+    const auto e = exp_reduce(max(all<X>(F::exp_low), min(all<X>(F::exp_high), x)));
+    return scale_by_power(expm1_reduced(e.r) + all<X>(T(1)), e);
 }
 
 // exp(x) - 1 for x <= 80: the part of expm1 that tanh and the ELU family need.
 template <VectorLike X>
 BS_INLINE X expm1_not_large(X x) {
     using T = element<X>;
-    const auto e = exp_reduce(max(set1(Format<T>::expm1_low), x));
+    const auto e = exp_reduce(max(all<X>(Format<T>::expm1_low), x));
     const X power = power_of_two<X>(e.n);
-    return fma(power, expm1_reduced(e.r), power - set1(T(1)));
+    return fma(power, expm1_reduced(e.r), power - all<X>(T(1)));
 }
 
 template <VectorLike X>
 BS_INLINE X expm1(X x) {
     using T = element<X>;
     using F = Format<T>;
-    const auto e = exp_reduce(max(set1(F::expm1_low), min(set1(F::exp_high), x)));
+    const auto e = exp_reduce(max(all<X>(F::expm1_low), min(all<X>(F::exp_high), x)));
     const X half_power = power_of_two<X>(e.n - 1);  // half, so that 2^1024 is no infinity before its time
-    const X y = fma(half_power, expm1_reduced(e.r), half_power - set1(T(0.5))) * set1(T(2));
-    return select(abs(x) < set1(F::tiny), x, y);
+    const X y = fma(half_power, expm1_reduced(e.r), half_power - all<X>(T(0.5))) * all<X>(T(2));
+    return select(abs(x) < all<X>(F::tiny), x, y);
 }
 
-// 1 / (1 + exp(-x)).
+// exp(x) = p * power for x <= 0, where p is about 1: two factors, as some can use them so.
+template <VectorLike X>
+struct ExpFactors {
+    X p, power;
+};
+template <VectorLike X>
+BS_INLINE ExpFactors<X> exp_factors(X x) {
+    using T = element<X>;
+    x = max(all<X>(Format<T>::exp_low), x);
+#if defined(BS_AVX512)
+    if constexpr (sizeof(T) == 4) {  // 2^(i/16) from a table in a register: what is left to a polynomial is smaller
+        alignas(64) static constexpr float roots[16] = {
+            1.0f,         1.04427378f, 1.09050773f, 1.13878863f, 1.18920712f, 1.24185781f, 1.29683955f, 1.35425555f,
+            1.41421356f,  1.47682615f, 1.54221083f, 1.61049033f, 1.68179283f, 1.75625216f, 1.83400809f, 1.91520656f};
+        const X n = round_to<4>(x * all<X>(1.44269504f));  // in sixteenths
+        const X r = fma(n, all<X>(-Format<T>::ln2_low), fma(n, all<X>(-Format<T>::ln2_high), x));
+        const X p = fma(r * r, fma(r, all<X>(0.166668236f), all<X>(0.500000060f)), r + all<X>(1.0f));
+        const X root = from_table<X>(roots, __builtin_convertvector(n * all<X>(16.0f), IntsOf<X>));
+        return {p, scale_by_power(root, n)};
+    }
+#endif
+    const auto e = exp_reduce(x);
+    return {expm1_reduced(e.r) + all<X>(T(1)), scale_by_power(all<X>(T(1)), e)};
+}
+
+// 1 / (1 + exp(-x)), and 1 minus that.
 template <VectorLike X>
 BS_INLINE X sigmoid(X x) {
-    using T = element<X>;
-    const X one = set1(T(1));
-    const X e = exp(-abs(x));
-    return select(x >= X{}, one, e) / (one + e);
+    const X one = all<X>(element<X>(1));
+    const auto e = exp_factors(minus_abs(x));
+    return select(x >= X{}, one, e.p * e.power) / fma(e.p, e.power, one);
+}
+template <VectorLike X>
+BS_INLINE X sigmoid_complement(X x) {
+    const X one = all<X>(element<X>(1));
+    const auto e = exp_factors(minus_abs(x));
+    return select(x >= X{}, e.p * e.power, one) / fma(e.p, e.power, one);
 }
 
 template <VectorLike X>
 BS_INLINE X tanh(X x) {
     using T = element<X>;
-    const X t = expm1_not_large(set1(T(-2)) * abs(x));
-    return copy_sign(t / (t + set1(T(2))), x);
+    const X t = expm1_not_large(all<X>(T(2)) * minus_abs(x));
+    return copy_sign(t / (t + all<X>(T(2))), x);
 }
 
 template <VectorLike X>
 BS_INLINE X sinh(X x) {
     using T = element<X>;
-    const X y = abs(x), half = set1(T(0.5)), one = set1(T(1));
-    const X t = expm1(min(set1(T(20)), y));            // exact differences where they matter ...
+    const X y = abs(x), half = all<X>(T(0.5)), one = all<X>(T(1));
+    const X t = expm1(min(all<X>(T(20)), y));            // exact differences where they matter ...
     const X root = exp(half * y);                      // ... and exp(y) / 2 without overflow where they do not
-    const X value = select(y > set1(T(20)), (half * root) * root, half * (t + t / (t + one)));
+    const X value = select(y > all<X>(T(20)), (half * root) * root, half * (t + t / (t + one)));
     return copy_sign(select(y != y, y, value), x);
 }
 
 template <VectorLike X>
 BS_INLINE X cosh(X x) {
     using T = element<X>;
-    const X half = set1(T(0.5));
+    const X half = all<X>(T(0.5));
     const X root = exp(half * abs(x));
     return fma(half * root, root, half / (root * root));
 }
@@ -207,12 +254,12 @@ template <VectorLike X>
 BS_INLINE X log_reduced(X k, X f, X correction) {
     using T = element<X>;
     using F = Format<T>;
-    const X s = f / (f + set1(T(2)));
+    const X s = f / (f + all<X>(T(2)));
     const X w = s * s;
     const X tail = w * polynomial(w, F::log_tail);
-    const X half_square = set1(T(0.5)) * f * f;
-    const X low = fma(k, set1(F::ln2_low), correction);
-    return fma(k, set1(F::ln2_high), f - (half_square - fma(s, half_square + tail, low)));
+    const X half_square = all<X>(T(0.5)) * f * f;
+    const X low = fma(k, all<X>(F::ln2_low), correction);
+    return fma(k, all<X>(F::ln2_high), f - (half_square - fma(s, half_square + tail, low)));
 }
 
 // x = 2^k (1 + f) for a normal x > 0.
@@ -224,40 +271,40 @@ template <VectorLike X>
 BS_INLINE LogReduced<X> log_reduce(X x) {
     using T = element<X>;
     using F = Format<T>;
-    using U = V<uint_of<T>>;
-    const U one = bits<U>(set1(T(1))), root_half = bits<U>(set1(T(0.70710678118654752440)));
+    using U = UintsOf<X>;
+    const U one = bits<U>(all<X>(T(1))), root_half = bits<U>(all<X>(T(0.70710678118654752440)));
     const U mantissa_mask = U{} + ((uint_of<T>(1) << F::mantissa) - 1);
     const U shifted = bits<U>(x) + (one - root_half);
     // The biased exponent as a number: put it into the mantissa of 2^mantissa and subtract that again.
-    const X power = set1(static_cast<T>(uint_of<T>(1) << F::mantissa));
-    const X k = bits<X>((shifted >> F::mantissa) | bits<U>(power)) - (power + set1(T(F::bias)));
-    return {k, bits<X>((shifted & mantissa_mask) + root_half) - set1(T(1))};
+    const X power = all<X>(static_cast<T>(uint_of<T>(1) << F::mantissa));
+    const X k = bits<X>((shifted >> F::mantissa) | bits<U>(power)) - (power + all<X>(T(F::bias)));
+    return {k, bits<X>((shifted & mantissa_mask) + root_half) - all<X>(T(1))};
 }
 
 template <VectorLike X>
 BS_INLINE X log(X x) {
     using T = element<X>;
     using F = Format<T>;
-    const X infinity = set1(std::numeric_limits<T>::infinity());
-    const auto denormal = x < set1(F::normal);
-    LogReduced<X> e = log_reduce(select(denormal, x * set1(F::into_normal), x));
-    e.k = e.k - select(denormal, set1(F::into_normal_exponent), X{});
+    const X infinity = all<X>(std::numeric_limits<T>::infinity());
+    const auto denormal = x < all<X>(F::normal);
+    LogReduced<X> e = log_reduce(select(denormal, x * all<X>(F::into_normal), x));
+    e.k = e.k - select(denormal, all<X>(F::into_normal_exponent), X{});
     const X y = select(x == infinity, infinity, log_reduced(e.k, e.f, X{}));
-    return select(x > X{}, y, select(x == X{}, -infinity, set1(std::numeric_limits<T>::quiet_NaN())));
+    return select(x > X{}, y, select(x == X{}, -infinity, all<X>(std::numeric_limits<T>::quiet_NaN())));
 }
 
 template <VectorLike X>
 BS_INLINE X log1p(X x) {
     using T = element<X>;
-    const X one = set1(T(1)), infinity = set1(std::numeric_limits<T>::infinity());
+    const X one = all<X>(T(1)), infinity = all<X>(std::numeric_limits<T>::infinity());
     const X u = one + x;
     const LogReduced<X> e = log_reduce(u);
     // Near 0 f is x itself; elsewhere what rounding 1 + x lost comes back as a correction.
-    const auto near = (x > set1(T(-0.2928))) & (x < set1(T(0.4142)));
+    const auto near = (x > all<X>(T(-0.2928))) & (x < all<X>(T(0.4142)));
     const X lost = select(x > one, one - (u - x), x - (u - one)) / u;
     const X y = log_reduced(select(near, X{}, e.k), select(near, x, e.f), select(near, X{}, lost));
-    const X bounded = select(abs(x) < set1(Format<T>::tiny), x, select(x == infinity, infinity, y));
-    return select(x > -one, bounded, select(x == -one, -infinity, set1(std::numeric_limits<T>::quiet_NaN())));
+    const X bounded = select(abs(x) < all<X>(Format<T>::tiny), x, select(x == infinity, infinity, y));
+    return select(x > -one, bounded, select(x == -one, -infinity, all<X>(std::numeric_limits<T>::quiet_NaN())));
 }
 
 // ---------------------------------------------------------------------------------------------------------------

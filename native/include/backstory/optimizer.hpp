@@ -61,7 +61,7 @@ struct WholeGradient {
 // sign(x): -1, 0 or 1; NaN stays NaN.
 template <VectorLike X>
 BS_INLINE X sign_of(X x) {
-    const X one = set1(element<X>(1));
+    const X one = all<X>(1);
     return select(x > X{}, one, select(x < X{}, -one, x));
 }
 
@@ -115,75 +115,84 @@ struct Step {
         decay = static_cast<T>(learning_rate * rule.weight_decay);
     }
 
+    // Plain gradient descent for one vector of weights.
+    template <VectorLike X>
+    BS_INLINE X plain(X w, X g, bool shrinks) const {
+        return fma(all<X>(-rate), g, fma(all<X>(shrinks ? -decay : T(0)), w, w));
+    }
+
     // Take the step for `count` weights (whole vectors): w and the slots are updated from g.
     //   w, g, s, v (count,); s and v are the rule's first and second slot, null where it has none
     //   shrinks: decoupled weight decay applies (weights, not biases)
+    // Narrower vectors X than a whole register take only the first numbers of every lanes<T>.
+    template <VectorLike X = V<T>>
     void operator()(T* w, const T* g, T* s, T* v, size count, bool shrinks) const {
+        constexpr int N = lanes_of<X>;
         const auto each = [&](auto&& step) {
-            for (size i = 0; i < count; i += lanes<T>) store(w + i, step(load(w + i), load(g + i), i));
+            for (size i = 0; i < count; i += lanes<T>) store<N>(w + i, step(load<T, N>(w + i), load<T, N>(g + i), i));
         };
-        const V<T> lr = set1(rate), shrink = set1(shrinks ? -decay : T(0));
+        const X lr = all<X>(rate), shrink = all<X>(shrinks ? -decay : T(0));
         switch (kind) {
             case RuleKind::polyak:
             case RuleKind::sgd:
-                return each([&](V<T> wi, V<T> gi, size) { return fma(-lr, gi, fma(shrink, wi, wi)); });
+                return each([&](X wi, X gi, size) { return plain(wi, gi, shrinks); });
             case RuleKind::momentum:
             case RuleKind::nesterov: {
-                const V<T> keep = set1(a), look = set1(T(kind == RuleKind::nesterov));
-                return each([&](V<T> wi, V<T> gi, size i) {
-                    const V<T> m = fma(keep, load(s + i), gi);
-                    store(s + i, m);
-                    const V<T> ahead = look > V<T>{} ? fma(keep, m, gi) : m;
+                const X keep = all<X>(a), look = all<X>(T(kind == RuleKind::nesterov));
+                return each([&](X wi, X gi, size i) {
+                    const X m = fma(keep, load<T, N>(s + i), gi);
+                    store<N>(s + i, m);
+                    const X ahead = look > X{} ? fma(keep, m, gi) : m;
                     return fma(-lr, ahead, fma(shrink, wi, wi));
                 });
             }
             case RuleKind::adagrad:
-                return each([&](V<T> wi, V<T> gi, size i) {
-                    const V<T> sum = fma(gi, gi, load(s + i));
-                    store(s + i, sum);
-                    return wi - lr * gi / (sqrt(sum) + set1(epsilon));
+                return each([&](X wi, X gi, size i) {
+                    const X sum = fma(gi, gi, load<T, N>(s + i));
+                    store<N>(s + i, sum);
+                    return wi - lr * gi / (sqrt(sum) + all<X>(epsilon));
                 });
             case RuleKind::rmsprop:
             case RuleKind::rmsprop_momentum:
-                return each([&](V<T> wi, V<T> gi, size i) {
-                    const V<T> mean = fma(set1(b), load(s + i), set1(one_minus_b) * (gi * gi));
-                    store(s + i, mean);
-                    V<T> move = gi / (sqrt(mean) + set1(epsilon));
+                return each([&](X wi, X gi, size i) {
+                    const X mean = fma(all<X>(b), load<T, N>(s + i), all<X>(one_minus_b) * (gi * gi));
+                    store<N>(s + i, mean);
+                    X move = gi / (sqrt(mean) + all<X>(epsilon));
                     if (v) {
-                        move = fma(set1(a), load(v + i), move);
-                        store(v + i, move);
+                        move = fma(all<X>(a), load<T, N>(v + i), move);
+                        store<N>(v + i, move);
                     }
                     return fma(-lr, move, wi);
                 });
             case RuleKind::adam:
-                return each([&](V<T> wi, V<T> gi, size i) {
-                    const V<T> m = fma(set1(a), load(s + i), set1(one_minus_a) * gi);
-                    const V<T> mean = fma(set1(b), load(v + i), set1(one_minus_b) * (gi * gi));
-                    store(s + i, m);
-                    store(v + i, mean);
-                    return fma(shrink, wi, wi) - lr * m / (sqrt(mean * set1(v_scale)) + set1(epsilon));
+                return each([&](X wi, X gi, size i) {
+                    const X m = fma(all<X>(a), load<T, N>(s + i), all<X>(one_minus_a) * gi);
+                    const X mean = fma(all<X>(b), load<T, N>(v + i), all<X>(one_minus_b) * (gi * gi));
+                    store<N>(s + i, m);
+                    store<N>(v + i, mean);
+                    return fma(shrink, wi, wi) - lr * m / (sqrt(mean * all<X>(v_scale)) + all<X>(epsilon));
                 });
             case RuleKind::lion:
-                return each([&](V<T> wi, V<T> gi, size i) {
-                    const V<T> m = load(s + i);
-                    store(s + i, fma(set1(b), m, set1(one_minus_b) * gi));
-                    const V<T> u = sign_of(fma(set1(a), m, set1(one_minus_a) * gi));
+                return each([&](X wi, X gi, size i) {
+                    const X m = load<T, N>(s + i);
+                    store<N>(s + i, fma(all<X>(b), m, all<X>(one_minus_b) * gi));
+                    const X u = sign_of(fma(all<X>(a), m, all<X>(one_minus_a) * gi));
                     return fma(-lr, u, fma(shrink, wi, wi));
                 });
             case RuleKind::rprop:
-                return each([&](V<T> wi, V<T> gi, size i) {
-                    const V<T> zero{}, k = gi * load(s + i), old = load(v + i);
-                    const V<T> grown = min(old * set1(eta_plus), set1(high)), cut = max(old * set1(eta_minus), set1(low));
-                    const V<T> now = select(k > zero, grown, select(k < zero, cut, old));
-                    const V<T> q = select(k < zero, zero, gi);
-                    store(s + i, q);
-                    store(v + i, now);
+                return each([&](X wi, X gi, size i) {
+                    const X zero{}, k = gi * load<T, N>(s + i), old = load<T, N>(v + i);
+                    const X grown = min(old * all<X>(eta_plus), all<X>(high)), cut = max(old * all<X>(eta_minus), all<X>(low));
+                    const X now = select(k > zero, grown, select(k < zero, cut, old));
+                    const X q = select(k < zero, zero, gi);
+                    store<N>(s + i, q);
+                    store<N>(v + i, now);
                     return wi - sign_of(q) * now;
                 });
             case RuleKind::quotient:
-                return each([&](V<T> wi, V<T> gi, size) {
-                    const V<T> step = lr / gi;
-                    return wi - select(abs(gi) > set1(threshold), step, V<T>{});
+                return each([&](X wi, X gi, size) {
+                    const X step = lr / gi;
+                    return wi - select(abs(gi) > all<X>(threshold), step, X{});
                 });
         }
     }

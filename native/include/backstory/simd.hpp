@@ -3,6 +3,7 @@
 // multiply-add, square root, minimum and maximum, masked memory). Nothing here knows about networks.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -39,6 +40,7 @@
 #endif
 
 #define BS_INLINE inline __attribute__((always_inline))
+#define BS_INLINE_LAMBDA __attribute__((always_inline))  // stands between a lambda's parameters and its body
 #define BS_NOINLINE __attribute__((noinline))
 #define BS_RESTRICT __restrict__
 
@@ -47,31 +49,22 @@ namespace bs {
 // ---------------------------------------------------------------------------------------------------------------
 // Types
 
-// `type`: a whole register. `unaligned`: the same in memory, at any address a T may have. `half`: half a register.
-template <class T>
-struct VectorOf;
-#define BS_VECTOR_OF(T)                                                                             \
-    template <>                                                                                     \
-    struct VectorOf<T> {                                                                            \
-        typedef T type __attribute__((vector_size(BS_VECTOR_BYTES)));                               \
-        typedef T half __attribute__((vector_size(BS_VECTOR_BYTES / 2)));                           \
-        typedef T unaligned __attribute__((vector_size(BS_VECTOR_BYTES), aligned(alignof(T)), may_alias));  \
-        typedef T half_unaligned __attribute__((vector_size(BS_VECTOR_BYTES / 2), aligned(alignof(T)), may_alias)); \
-    };
-BS_VECTOR_OF(float)
-BS_VECTOR_OF(double)
-BS_VECTOR_OF(std::int32_t)
-BS_VECTOR_OF(std::uint32_t)
-BS_VECTOR_OF(std::int64_t)
-BS_VECTOR_OF(std::uint64_t)
-#undef BS_VECTOR_OF
+// N numbers of type T. `type`: in a register. `unaligned`: the same in memory, at any address a T may have.
+template <class T, int N>
+struct VectorOf {
+    typedef T type __attribute__((vector_size(N * sizeof(T))));
+    typedef T unaligned __attribute__((vector_size(N * sizeof(T)), aligned(alignof(T)), may_alias));
+};
 
-template <class T>
-using V = typename VectorOf<T>::type;
-
-// Elements in one vector: 16 / 8 / 4 for float, 8 / 4 / 2 for double.
+// Elements in one whole register: 16 / 8 / 4 for float, 8 / 4 / 2 for double.
 template <class T>
 inline constexpr int lanes = BS_VECTOR_BYTES / static_cast<int>(sizeof(T));
+
+// A whole register, which most kernels work in; and a register of just N numbers, for narrow layers.
+template <class T>
+using V = typename VectorOf<T, lanes<T>>::type;
+template <class T, int N>
+using Vec = typename VectorOf<T, N>::type;
 
 // `count` rounded up to whole vectors of T.
 template <class T>
@@ -79,16 +72,25 @@ constexpr std::size_t padded(std::size_t count) {
     return (count + lanes<T> - 1) / lanes<T> * lanes<T>;
 }
 
-template <class X>
-concept VectorLike = std::is_same_v<X, V<float>> || std::is_same_v<X, V<double>>;
-
-// The element type of a vector of floating-point numbers, and the integers of the same width.
+// The element type of a vector of floating-point numbers, how many it has, and the integers of the same width.
 template <class X>
 using element = std::remove_cvref_t<decltype(std::declval<X&>()[0])>;
+template <class X>
+inline constexpr int lanes_of = static_cast<int>(sizeof(X) / sizeof(element<X>));
 template <class T>
 using int_of = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
 template <class T>
 using uint_of = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+
+// A register of floats or doubles, whole or narrower; and the vectors of integers of its shape.
+template <class X>
+concept VectorLike = (sizeof(X) == 16 || sizeof(X) == 32 || sizeof(X) == 64) && sizeof(X) <= BS_VECTOR_BYTES &&
+                     (std::is_same_v<element<X>, float> || std::is_same_v<element<X>, double>) &&
+                     std::is_same_v<X, Vec<element<X>, lanes_of<X>>>;
+template <class X>
+using IntsOf = Vec<int_of<element<X>>, lanes_of<X>>;
+template <class X>
+using UintsOf = Vec<uint_of<element<X>>, lanes_of<X>>;
 
 // What comparing two V<T> gives: all ones where true, zero where false.
 template <class T>
@@ -106,46 +108,63 @@ BS_INLINE To bits(From x) {
 // ---------------------------------------------------------------------------------------------------------------
 // Memory
 
-template <class T>
-BS_INLINE V<T> load(const T* p) {
-    return *reinterpret_cast<const typename VectorOf<T>::unaligned*>(p);
+template <class T, int N = lanes<T>>
+BS_INLINE Vec<T, N> load(const T* p) {
+    return *reinterpret_cast<const typename VectorOf<T, N>::unaligned*>(p);
 }
 
 template <class T>
 BS_INLINE void store(T* p, std::type_identity_t<V<T>> x) {
-    *reinterpret_cast<typename VectorOf<T>::unaligned*>(p) = x;
+    *reinterpret_cast<typename VectorOf<T, lanes<T>>::unaligned*>(p) = x;
+}
+template <int N, class T>
+BS_INLINE void store(T* p, std::type_identity_t<Vec<T, N>> x) {
+    *reinterpret_cast<typename VectorOf<T, N>::unaligned*>(p) = x;
 }
 
+// Call the intrinsic of this width and type; where the build has none, go on to what follows.
+#if defined(BS_AVX512)
+#define BS_IF_512(op, ...) BS_IF_BYTES(64, _mm512_##op, __VA_ARGS__)
+#else
+#define BS_IF_512(op, ...)
+#endif
+#if defined(BS_AVX512) || defined(BS_AVX2)
+#define BS_IF_256(op, ...) BS_IF_BYTES(32, _mm256_##op, __VA_ARGS__)
+#else
+#define BS_IF_256(op, ...)
+#endif
+#if defined(BS_AVX512) || defined(BS_AVX2) || defined(BS_SSE2)
+#define BS_IF_128(op, ...) BS_IF_BYTES(16, _mm_##op, __VA_ARGS__)
+#else
+#define BS_IF_128(op, ...)
+#endif
+#define BS_IF_BYTES(bytes, op, ...)                                                       \
+    if constexpr (sizeof(X) == bytes && sizeof(element<X>) == 4) return X(op##_ps(__VA_ARGS__)); \
+    else if constexpr (sizeof(X) == bytes) return X(op##_pd(__VA_ARGS__)); else
+#define BS_INTRINSIC(op, ...) BS_IF_512(op, __VA_ARGS__) BS_IF_256(op, __VA_ARGS__) BS_IF_128(op, __VA_ARGS__)
+
+// The same number in all lanes: of a given kind of vector, or of a whole register.
+template <VectorLike X>
+BS_INLINE X all(element<X> x) {
+    BS_INTRINSIC(set1, x) {
+        X y;
+        for (int i = 0; i < lanes_of<X>; ++i) y[i] = x;
+        return y;
+    }
+}
 template <class T>
 BS_INLINE V<T> set1(T x) {
-    return V<T>{} + x;  // "+ x" broadcasts; x + 0 keeps every value but turns -0 into +0, hence the overloads below
-}
-template <>
-BS_INLINE V<float> set1(float x) {
-#if defined(BS_AVX512)
-    return V<float>(_mm512_set1_ps(x));
-#elif defined(BS_AVX2)
-    return V<float>(_mm256_set1_ps(x));
-#else
-    return V<float>{x, x, x, x};
-#endif
-}
-template <>
-BS_INLINE V<double> set1(double x) {
-#if defined(BS_AVX512)
-    return V<double>(_mm512_set1_pd(x));
-#elif defined(BS_AVX2)
-    return V<double>(_mm256_set1_pd(x));
-#else
-    return V<double>{x, x};
-#endif
+    if constexpr (std::is_floating_point_v<T>)
+        return all<V<T>>(x);
+    else
+        return V<T>{} + x;
 }
 
 // lane_numbers<T>(): 0, 1, 2, ... as the integers of T's width.
-template <class T>
-BS_INLINE V<int_of<T>> lane_numbers() {
-    V<int_of<T>> x;
-    for (int i = 0; i < lanes<T>; ++i) x[i] = i;
+template <class T, int N = lanes<T>>
+BS_INLINE Vec<int_of<T>, N> lane_numbers() {
+    Vec<int_of<T>, N> x;
+    for (int i = 0; i < N; ++i) x[i] = i;
     return x;
 }
 
@@ -156,27 +175,33 @@ BS_INLINE Mask<T> first_lanes(std::ptrdiff_t count) {
     return lane_numbers<T>() < (V<int_of<T>>{} + n);
 }
 
-// The first `count` elements (0..lanes<T>), zeros after them; nothing beyond them is touched.
-template <class T>
-BS_INLINE V<T> load_first(const T* p, std::ptrdiff_t count) {
+// The first `count` elements (0..N), zeros after them; nothing beyond them is touched.
+template <int N, class T>
+BS_INLINE Vec<T, N> load_first(const T* p, std::ptrdiff_t count) {
+    using X = Vec<T, N>;
 #if defined(BS_AVX512)
-    if constexpr (std::is_same_v<T, float>)
-        return V<T>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1u), p));
-    else if constexpr (std::is_same_v<T, double>)
-        return V<T>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1u), p));
-    else
+    const auto mask = static_cast<std::conditional_t<N == 16, __mmask16, __mmask8>>((1u << count) - 1u);
+    if constexpr (VectorLike<X>) {
+        BS_INTRINSIC(maskz_loadu, mask, p) return {};
+    } else
 #elif defined(BS_AVX2)
-    if constexpr (std::is_same_v<T, float>)
-        return V<T>(_mm256_maskload_ps(p, __m256i(first_lanes<T>(count))));
-    else if constexpr (std::is_same_v<T, double>)
-        return V<T>(_mm256_maskload_pd(p, __m256i(first_lanes<T>(count))));
-    else
+    if constexpr (VectorLike<X>) {
+        const auto mask = IntsOf<X>{} + static_cast<int_of<T>>(count) > lane_numbers<T, N>();
+        if constexpr (sizeof(X) == 32 && sizeof(T) == 4) return X(_mm256_maskload_ps(p, __m256i(mask)));
+        else if constexpr (sizeof(X) == 32) return X(_mm256_maskload_pd(p, __m256i(mask)));
+        else if constexpr (sizeof(T) == 4) return X(_mm_maskload_ps(p, __m128i(mask)));
+        else return X(_mm_maskload_pd(p, __m128i(mask)));
+    } else
 #endif
     {
-        V<T> x{};
+        X x{};
         std::memcpy(&x, p, static_cast<std::size_t>(count) * sizeof(T));
         return x;
     }
+}
+template <class T>
+BS_INLINE V<T> load_first(const T* p, std::ptrdiff_t count) {
+    return load_first<lanes<T>>(p, count);
 }
 
 template <class T>
@@ -201,31 +226,22 @@ BS_INLINE void store_first(T* p, std::type_identity_t<V<T>> x, std::ptrdiff_t co
 // Arithmetic. + - * / and comparisons are the language's own operators.
 
 // a * b + c, rounded once where the instruction set can (AVX2, AVX-512, NEON); twice on plain x86-64.
-BS_INLINE V<float> fma(V<float> a, V<float> b, V<float> c) {
-#if defined(BS_AVX512)
-    return V<float>(_mm512_fmadd_ps(__m512(a), __m512(b), __m512(c)));
-#elif defined(BS_AVX2)
-    return V<float>(_mm256_fmadd_ps(__m256(a), __m256(b), __m256(c)));
+template <VectorLike X>
+BS_INLINE X fma(X a, X b, X c) {
+#if defined(BS_AVX512) || defined(BS_AVX2)
+    BS_INTRINSIC(fmadd, a, b, c) return {};
 #elif defined(BS_NEON)
-    return V<float>(vfmaq_f32(float32x4_t(c), float32x4_t(a), float32x4_t(b)));
-#else
-    return a * b + c;
-#endif
-}
-BS_INLINE V<double> fma(V<double> a, V<double> b, V<double> c) {
-#if defined(BS_AVX512)
-    return V<double>(_mm512_fmadd_pd(__m512d(a), __m512d(b), __m512d(c)));
-#elif defined(BS_AVX2)
-    return V<double>(_mm256_fmadd_pd(__m256d(a), __m256d(b), __m256d(c)));
-#elif defined(BS_NEON)
-    return V<double>(vfmaq_f64(float64x2_t(c), float64x2_t(a), float64x2_t(b)));
+    if constexpr (sizeof(element<X>) == 4)
+        return X(vfmaq_f32(float32x4_t(c), float32x4_t(a), float32x4_t(b)));
+    else
+        return X(vfmaq_f64(float64x2_t(c), float64x2_t(a), float64x2_t(b)));
 #else
     return a * b + c;
 #endif
 }
 template <VectorLike X>
 BS_INLINE X fma(X a, X b, element<X> c) {
-    return fma(a, b, set1(c));
+    return fma(a, b, all<X>(c));
 }
 
 // True where fma() rounds once.
@@ -235,29 +251,12 @@ inline constexpr bool has_fma = true;
 inline constexpr bool has_fma = false;
 #endif
 
-BS_INLINE V<float> sqrt(V<float> a) {
-#if defined(BS_AVX512)
-    return V<float>(_mm512_sqrt_ps(__m512(a)));
-#elif defined(BS_AVX2)
-    return V<float>(_mm256_sqrt_ps(__m256(a)));
-#elif defined(BS_SSE2)
-    return V<float>(_mm_sqrt_ps(__m128(a)));
-#else
-    for (int i = 0; i < lanes<float>; ++i) a[i] = __builtin_sqrtf(a[i]);
-    return a;
-#endif
-}
-BS_INLINE V<double> sqrt(V<double> a) {
-#if defined(BS_AVX512)
-    return V<double>(_mm512_sqrt_pd(__m512d(a)));
-#elif defined(BS_AVX2)
-    return V<double>(_mm256_sqrt_pd(__m256d(a)));
-#elif defined(BS_SSE2)
-    return V<double>(_mm_sqrt_pd(__m128d(a)));
-#else
-    for (int i = 0; i < lanes<double>; ++i) a[i] = __builtin_sqrt(a[i]);
-    return a;
-#endif
+template <VectorLike X>
+BS_INLINE X sqrt(X a) {
+    BS_INTRINSIC(sqrt, a) {
+        for (int i = 0; i < lanes_of<X>; ++i) a[i] = std::sqrt(a[i]);
+        return a;
+    }
 }
 
 // mask ? a : b, lane by lane.
@@ -266,67 +265,76 @@ BS_INLINE X select(M mask, X a, X b) {
     return mask ? a : b;
 }
 
-// a < b ? a : b and a > b ? a : b: where either is NaN, b. So clamp(x) = max(low, min(high, x)) keeps a NaN x.
-BS_INLINE V<float> min(V<float> a, V<float> b) {
-#if defined(BS_AVX512)
-    return V<float>(_mm512_min_ps(__m512(a), __m512(b)));
-#elif defined(BS_AVX2)
-    return V<float>(_mm256_min_ps(__m256(a), __m256(b)));
-#elif defined(BS_SSE2)
-    return V<float>(_mm_min_ps(__m128(a), __m128(b)));
-#else
-    return a < b ? a : b;
-#endif
-}
-BS_INLINE V<double> min(V<double> a, V<double> b) {
-#if defined(BS_AVX512)
-    return V<double>(_mm512_min_pd(__m512d(a), __m512d(b)));
-#elif defined(BS_AVX2)
-    return V<double>(_mm256_min_pd(__m256d(a), __m256d(b)));
-#elif defined(BS_SSE2)
-    return V<double>(_mm_min_pd(__m128d(a), __m128d(b)));
-#else
-    return a < b ? a : b;
-#endif
-}
-BS_INLINE V<float> max(V<float> a, V<float> b) {
-#if defined(BS_AVX512)
-    return V<float>(_mm512_max_ps(__m512(a), __m512(b)));
-#elif defined(BS_AVX2)
-    return V<float>(_mm256_max_ps(__m256(a), __m256(b)));
-#elif defined(BS_SSE2)
-    return V<float>(_mm_max_ps(__m128(a), __m128(b)));
-#else
-    return a > b ? a : b;
-#endif
-}
-BS_INLINE V<double> max(V<double> a, V<double> b) {
-#if defined(BS_AVX512)
-    return V<double>(_mm512_max_pd(__m512d(a), __m512d(b)));
-#elif defined(BS_AVX2)
-    return V<double>(_mm256_max_pd(__m256d(a), __m256d(b)));
-#elif defined(BS_SSE2)
-    return V<double>(_mm_max_pd(__m128d(a), __m128d(b)));
-#else
-    return a > b ? a : b;
-#endif
+// The first `count` lanes, zeros after them.
+template <VectorLike X>
+BS_INLINE X keep_first(X a, std::ptrdiff_t count) {
+    using T = element<X>;
+    return lane_numbers<T, lanes_of<X>>() < IntsOf<X>{} + static_cast<int_of<T>>(count) ? a : X{};
 }
 
-// The sign bit of each lane, alone; |a|; |a| with the sign of b.
+// a < b ? a : b and a > b ? a : b: where either is NaN, b. So clamp(x) = max(low, min(high, x)) keeps a NaN x.
 template <VectorLike X>
-BS_INLINE V<uint_of<element<X>>> sign_bits(X a) {
+BS_INLINE X min(X a, X b) {
+    BS_INTRINSIC(min, a, b) return a < b ? a : b;
+}
+template <VectorLike X>
+BS_INLINE X max(X a, X b) {
+    BS_INTRINSIC(max, a, b) return a > b ? a : b;
+}
+
+// The sign bit of each lane, alone; |a|; -|a|; |a| with the sign of b.
+template <VectorLike X>
+BS_INLINE UintsOf<X> sign_bits(X a) {
     using U = uint_of<element<X>>;
-    return bits<V<U>>(a) & (V<U>{} + (U(1) << (8 * sizeof(U) - 1)));
+    return bits<UintsOf<X>>(a) & (UintsOf<X>{} + (U(1) << (8 * sizeof(U) - 1)));
 }
 template <VectorLike X>
 BS_INLINE X abs(X a) {
     using U = uint_of<element<X>>;
-    return bits<X>(bits<V<U>>(a) & (V<U>{} + static_cast<U>(~(U(1) << (8 * sizeof(U) - 1)))));
+    return bits<X>(bits<UintsOf<X>>(a) & (UintsOf<X>{} + static_cast<U>(~(U(1) << (8 * sizeof(U) - 1)))));
+}
+template <VectorLike X>
+BS_INLINE X minus_abs(X a) {
+    using U = uint_of<element<X>>;
+    return bits<X>(bits<UintsOf<X>>(a) | (UintsOf<X>{} + (U(1) << (8 * sizeof(U) - 1))));
 }
 template <VectorLike X>
 BS_INLINE X copy_sign(X a, X b) {
-    using U = uint_of<element<X>>;
-    return bits<X>(bits<V<U>>(abs(a)) | sign_bits(b));
+    return bits<X>(bits<UintsOf<X>>(abs(a)) | sign_bits(b));
+}
+
+#if defined(BS_AVX512)
+// x rounded to the nearest multiple of 2^-FRACTION.
+template <int FRACTION, VectorLike X>
+BS_INLINE X round_to(X x) {
+    BS_INTRINSIC(roundscale, x, FRACTION << 4 | _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC) return {};
+}
+// x * 2^floor(n), through denormals to 0 and up to infinity.
+template <VectorLike X>
+BS_INLINE X scale_by_power(X x, X n) {
+    BS_INTRINSIC(scalef, x, n) return {};
+}
+// Lane by lane the entry of `table` that the low four bits of `index` number.
+template <VectorLike X>
+BS_INLINE X from_table(const float (&table)[16], IntsOf<X> index) {
+    const __m512 entries = _mm512_load_ps(table);
+    if constexpr (sizeof(X) == 64)
+        return X(_mm512_permutexvar_ps(__m512i(index), entries));
+    else if constexpr (sizeof(X) == 32)
+        return X(_mm512_castps512_ps256(_mm512_permutexvar_ps(_mm512_castsi256_si512(__m256i(index)), entries)));
+    else
+        return X(_mm512_castps512_ps128(_mm512_permutexvar_ps(_mm512_castsi128_si512(__m128i(index)), entries)));
+}
+#endif
+
+// Lane `k` in all lanes.
+template <VectorLike X>
+BS_INLINE X lane(X a, std::size_t k) {
+#if defined(__GNUC__) && !defined(__clang__)
+    return __builtin_shuffle(a, IntsOf<X>{} + static_cast<int_of<element<X>>>(k));
+#else
+    return all<X>(a[k]);
+#endif
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -433,13 +441,12 @@ BS_INLINE V<float> narrow(V<double> low, V<double> high) {
 // lanes<double> consecutive numbers of either type, as doubles, and back: one body serves both types.
 BS_INLINE V<double> load_double(const double* p) { return load(p); }
 BS_INLINE V<double> load_double(const float* p) {
-    const auto half = *reinterpret_cast<const VectorOf<float>::half_unaligned*>(p);
 #if defined(BS_AVX512)
-    return V<double>(_mm512_cvtps_pd(__m256(half)));
+    return V<double>(_mm512_cvtps_pd(_mm256_loadu_ps(p)));
 #elif defined(BS_AVX2)
-    return V<double>(_mm256_cvtps_pd(__m128(half)));
+    return V<double>(_mm256_cvtps_pd(_mm_loadu_ps(p)));
 #else
-    return V<double>{half[0], half[1]};
+    return V<double>{p[0], p[1]};
 #endif
 }
 BS_INLINE void store_double(double* p, V<double> x) { store(p, x); }
@@ -460,7 +467,7 @@ BS_INLINE void store_double(float* p, V<double> x) {
 // True where a lane is infinite or NaN.
 template <VectorLike X>
 BS_INLINE auto non_finite(X a) {
-    return !(abs(a) <= set1(std::numeric_limits<element<X>>::max()));
+    return !(abs(a) <= all<X>(std::numeric_limits<element<X>>::max()));
 }
 
 BS_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }

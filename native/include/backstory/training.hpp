@@ -6,6 +6,7 @@
 // and a third phase updates the weights. The arithmetic of each weight is the same in both forms, to the bit.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "backstory/narrow.hpp"
 #include "backstory/optimizer.hpp"
 #include "backstory/threads.hpp"
 #include "backstory/workspace.hpp"
@@ -43,6 +45,7 @@ struct Chunk {
     std::vector<bool> frozen;                // W1, b1, W2, b2, ... (W1, W2, ... without biases)
     bool record = false;                     // the layers' gradient norms at the last batch of each epoch
 
+    size longest_batch() const { return std::min(batch_size, visits); }
     size batches() const { return (visits + batch_size - 1) / batch_size; }  // of an epoch
     double rate(size s) const { return learning_rates ? learning_rates[s] : learning_rate; }
     bool records(size s) const { return record && (first_batch + s + 1) % batches() == 0; }
@@ -54,6 +57,11 @@ struct Chunk {
     Place place(size s) const {
         const size at = first_batch + s, epoch = at / batches(), first = (at - epoch * batches()) * batch_size;
         return {epoch, first, std::min(batch_size, visits - first)};
+    }
+    Place after(const Place& x) const {
+        const size first = x.first + x.n;
+        if (first == visits) return {x.epoch + 1, 0, longest_batch()};
+        return {x.epoch, first, std::min(batch_size, visits - first)};
     }
 };
 
@@ -101,6 +109,10 @@ public:
             free_weights_.push_back(chunk.frozen.empty() || !chunk.frozen[at]);
             free_biases_.push_back(net.biases && (chunk.frozen.empty() || !chunk.frozen[at + 1]));
         }
+        const auto all_of = [](const std::vector<char>& flags) { return std::ranges::count(flags, 0) == 0; };
+        const bool plain = net.l1 == 0 && net.l2 == 0 && !whole_needed() && !chunk.clip_value && !rule.hides_nan;
+        if (plain && chunk.dropout.empty() && all_of(free_weights_) && (!net.biases || all_of(free_biases_)))
+            choose_narrow(narrow_width(net));
     }
 
     // Take the steps on `threads` threads. `interrupted` is asked every `pause_seconds` whether to stop early.
@@ -139,8 +151,8 @@ public:
             return rest;
         }
     };
-    Batch batch(size s) const {
-        const auto place = chunk_.place(s);
+    Batch batch(size s) const { return batch(chunk_.place(s)); }
+    Batch batch(const typename Chunk<T>::Place& place) const {
         Batch b{{chunk_.X, chunk_.y, nullptr, 0}, place.n, 1.0, 0};
         if (chunk_.order) b.rows.rows = chunk_.order + place.epoch * chunk_.visits + place.first;
         else b.rows.first = static_cast<std::ptrdiff_t>(place.first);
@@ -284,6 +296,7 @@ public:
 
 private:
     static constexpr double pause_seconds = 0.05;
+    static constexpr size work_between_looks = 2'000'000;
     using Clock = std::chrono::steady_clock;
 
     void check(const T* g, size rows, size width, size valid) {
@@ -307,6 +320,14 @@ private:
         Barrier& barrier = *barrier_;
         const Share tiles = share(net_.tiles, me, count);
         for (size s = first; s < last; ++s) {
+            const size next = narrow_ && count == 1 ? stretch(s, last) : s;
+            if (next > s) {
+                (this->*narrow_)(s, next, result);
+                end_steps(next - s, (next - s) * chunk_.longest_batch(), interrupted);
+                if (stop_ || suspect_.load(std::memory_order_relaxed)) return;
+                s = next - 1;
+                continue;
+            }
             const Batch b = batch(s);
             const bool record = chunk_.records(s);
             const bool to_memory = whole_needed() || b.n > space_.at.capacity;
@@ -323,10 +344,7 @@ private:
                 if (me == 0)
                     for (size i = 0; i < n; ++i) loss += weight(rows.row(i)) * b.share * space_.at.losses[i];
                 weights_phase(tiles, x, n, begin > 0, complete, to_memory, record, step);
-                if (me == 0 && complete) {
-                    result.losses[s] = loss;
-                    if (!std::isfinite(loss)) suspect_.store(true, std::memory_order_relaxed);
-                }
+                if (me == 0 && complete) note_loss(s, loss, result);
                 if (!complete || to_memory) barrier.wait();
             }
             if (to_memory) {
@@ -335,21 +353,59 @@ private:
                 each_tile(tiles.first, tiles.last,
                           [&](size l, const WeightTile& tile, size) { update_from_memory(l, tile, now, all.scale); });
             }
-            if (me == 0) {
-                done_ = s + 1;
-                work_since_look_ += 3 * net_.products * b.n + 1000;
-                if (work_since_look_ > 2'000'000) {
-                    work_since_look_ = 0;
-                    const auto now = Clock::now();
-                    if (std::chrono::duration<double>(now - last_look_).count() > pause_seconds) {
-                        last_look_ = now;
-                        stop_ = interrupted();
-                    }
-                }
-            }
+            if (me == 0) end_steps(1, b.n, interrupted);
             barrier.wait();
             if (record && me == 0) append_norms(result.norms);
             if (stop_ || suspect_.load(std::memory_order_relaxed)) return;
+        }
+    }
+
+    void note_loss(size s, double loss, ChunkResult& result) {
+        result.losses[s] = loss;
+        if (!std::isfinite(loss)) suspect_.store(true, std::memory_order_relaxed);
+    }
+
+    // So many steps of so many rows together are done; now and then ask whether to stop.
+    void end_steps(size steps, size rows, const std::function<bool()>& interrupted) {
+        done_ += steps;
+        work_since_look_ += 3 * net_.products * rows + 1000 * steps;
+        if (work_since_look_ <= work_between_looks) return;
+        work_since_look_ = 0;
+        const auto now = Clock::now();
+        if (std::chrono::duration<double>(now - last_look_).count() <= pause_seconds) return;
+        last_look_ = now;
+        stop_ = interrupted();
+    }
+
+    // Where the steps from `first` on end that narrow_ takes in one go: none of them recorded, none too long.
+    size stretch(size first, size last) const {
+        if (chunk_.longest_batch() > space_.at.capacity) return first;
+        const size batches = chunk_.batches(), work = 3 * net_.products * chunk_.longest_batch() + 1000;
+        const size unrecorded = chunk_.record ? batches - 1 - (chunk_.first_batch + first) % batches : last;
+        return std::min({last, first + unrecorded, first + 1 + work_between_looks / work});
+    }
+
+    void choose_narrow(int width) {
+        if (width == lanes<T>) narrow_ = &Training::narrow_steps<lanes<T>>;
+        if constexpr (BS_VECTOR_BYTES >= 32)
+            if (width == lanes<T> / 2) narrow_ = &Training::narrow_steps<lanes<T> / 2>;
+        if constexpr (BS_VECTOR_BYTES >= 64)
+            if (width == lanes<T> / 4) narrow_ = &Training::narrow_steps<lanes<T> / 4>;
+    }
+
+    // Steps [first, last) on this thread alone, N numbers to a row.
+    template <int N>
+    BS_NOINLINE void narrow_steps(size first, size last, ChunkResult& result) {
+        NarrowStep<T, N> narrow(net_, space_);
+        auto place = chunk_.place(first);
+        for (size s = first; s < last; ++s, place = chunk_.after(place)) {
+            const Batch b = batch(place);
+            const Step<T> step(rule_, chunk_.rate(s), chunk_.first_step + static_cast<double>(s) + 1);
+            set_factors(b, b.rows, 0, b.n);
+            narrow.run(b.rows, b.n, step);
+            double loss = 0;
+            for (size i = 0; i < b.n; ++i) loss += weight(b.rows.row(i)) * b.share * space_.at.losses[i];
+            note_loss(s, loss, result);
         }
     }
 
@@ -392,6 +448,8 @@ private:
     const Chunk<T>& chunk_;
     Workspace<T>& space_;
     std::vector<char> free_weights_, free_biases_;  // per layer
+    // Steps of a small network that needs nothing special, or null.
+    void (Training::*narrow_)(size first, size last, ChunkResult& result) = nullptr;
     std::optional<Barrier> barrier_;
     std::atomic<bool> ready_{false}, suspect_{false};
     bool stop_ = false;

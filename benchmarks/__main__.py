@@ -1,58 +1,58 @@
-"""`python -m benchmarks`: time backstory beside other libraries and write docs/benchmarks.md."""
+"""`python -m benchmarks`: time backstory beside other libraries and write docs/benchmarks.md.
+
+Works beside peers, sweeps and memory are measured unless only some of these are asked for; each replaces its own part
+of the page.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 from benchmarks import machine
-
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tiny run, printed and not written: does it all work?")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only works with this in their name")
+    parser.add_argument("--works", action="store_true", help="measure the works beside other libraries")
+    parser.add_argument("--sweeps", action="store_true", help="measure sweeps over width, batch, depth and rows")
+    parser.add_argument("--memory", action="store_true", help="measure peak memory")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only works and sweeps with this in their name")
     parser.add_argument("--without", default="", metavar="TEXT", help="no contenders with this in their name")
     parser.add_argument("--threads", type=int, default=2, help="processors and threads for everybody (2)")
     parser.add_argument("--repeats", type=int, help="rounds (9; quick: 3)")
-    parser.add_argument("--seconds", type=float, help="length of a sample (0.3; quick: 0.01)")
+    parser.add_argument(
+        "--seconds", type=float, help="length of a sample (works 0.3, sweeps 0.002; quick: 0.01, 0.0005)"
+    )
     parser.add_argument("--mnist", type=Path, help="MNIST as an .npz (or the variable BACKSTORY_MNIST)")
-    parser.add_argument("--output", type=Path, help=f"where to write the page ({PAGE.parent.name}/{PAGE.name})")
-    return parser.parse_args()
+    parser.add_argument(
+        "--output", type=Path, help="the page to write (docs/benchmarks.md; none if quick or only some)"
+    )
+    chosen = parser.parse_args()
+    if not (chosen.works or chosen.sweeps or chosen.memory):
+        chosen.works = True
+        chosen.sweeps = chosen.memory = not chosen.only
+    return chosen
 
 
 def main() -> int:
     chosen = read_arguments()
     threads = machine.limit(chosen.threads)
     # Imported here: NumPy and its like read the limits when they are loaded.
-    from backstory.engine.native import native_module
-    from benchmarks import report
-    from benchmarks.peers import missing
-    from benchmarks.run import Settings, measured, selected
+    from benchmarks import page, run
 
-    settings = Settings.of(chosen, threads)
-    not_here = missing()
-    if not_here:
-        print(f"Not installed, so not timed: {', '.join(not_here)}. pip install 'backstory[bench]'", file=sys.stderr)
-    load = machine.busy()
-    results = []
-    for work in selected(settings):
-        results.append(measured(work, settings))
-        print(report.section(results[-1]), end="\n\n", flush=True)
-    facts = [
-        f"{machine.processor()}, {threads} of its processors; instruction set: {native_module().isa}",
-        machine.versions(),
-        f"load average when the run began: {load:.2f} (0 is a quiet machine)",
-    ]
-    page = report.markdown(results, machine=facts, threads=threads, repeats=settings.repeats, seconds=settings.seconds)
-    print(report.headline(results))
-    target = chosen.output or (None if chosen.quick or chosen.only or chosen.without else PAGE)
-    if target is not None:
-        target.write_text(page, encoding="utf-8")
-        print(f"\nWritten to {target}", file=sys.stderr)
+    settings = run.Settings.of(chosen, threads)
+    written = chosen.output or (None if chosen.quick or chosen.only or chosen.without else page.PAGE)
+    with tempfile.TemporaryDirectory() as scratch:
+        target = written or Path(scratch) / "benchmarks.md"
+        for wanted, measure in ((chosen.works, run.works), (chosen.sweeps, run.sweeps), (chosen.memory, run.memory)):
+            if wanted:
+                page.update(target, measure(settings, target))
+    if written is not None:
+        print(f"\nWritten to {written}", file=sys.stderr)
     return 0
 
 

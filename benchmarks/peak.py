@@ -34,10 +34,19 @@ def folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="backstory-peak-")
 
 
-def measured(threads: int, seconds: float) -> float:
+def measured(threads: int, seconds: float = 0.3) -> float:
     """Floating-point operations a second on so many threads; NaN where it cannot be measured."""
     found = program()
     if found is None:
         return math.nan
     done = subprocess.run([found, str(threads), str(seconds)], capture_output=True, check=True, text=True)
     return float(done.stdout)
+
+
+def bandwidth(threads: int, size: int, seconds: float = 0.1) -> float:
+    """Bytes read and written a second when so many threads together add to `size` bytes; NaN if not measured."""
+    found = program()
+    if found is None:
+        return math.nan
+    command = [str(found), str(threads), str(seconds), str(size // threads)]
+    return float(subprocess.run(command, capture_output=True, check=True, text=True).stdout)

@@ -56,7 +56,7 @@ class OnnxRuntime(Contender):
 
 
 class OnnxRuntimeBound(OnnxRuntime):
-    """The same with input and output bound to fixed memory beforehand; a new row would be copied into it."""
+    """The same with input and output bound to fixed memory beforehand, a few rows being copied into it at each call."""
 
     name = "onnxruntime, bound memory"
 
@@ -65,14 +65,19 @@ class OnnxRuntimeBound(OnnxRuntime):
         import onnxruntime
 
         self.found = np.empty((len(task.X), task.work.sizes[-1]), dtype=np.float32)
-        self.ends = [onnxruntime.OrtValue.ortvalue_from_numpy(values) for values in (task.X, self.found)]
+        self.few = len(task.X) < 100
+        self.X = task.X.copy() if self.few else task.X  # many rows are read where the caller has them
+        ends = [onnxruntime.OrtValue.ortvalue_from_numpy(values) for values in (self.X, self.found)]
         self.binding = self.session.io_binding()
-        self.binding.bind_ortvalue_input("X", self.ends[0])
-        self.binding.bind_ortvalue_output("Y", self.ends[1])
+        self.binding.bind_ortvalue_input("X", ends[0])
+        self.binding.bind_ortvalue_output("Y", ends[1])
+        self.ends = ends
 
     def run(self, times: int) -> None:
-        run, binding = self.session.run_with_iobinding, self.binding
+        run, binding, few, bound, X = self.session.run_with_iobinding, self.binding, self.few, self.X, self.task.X
         for _ in range(times):
+            if few:
+                bound[...] = X
             run(binding)
 
     def result(self) -> Array:

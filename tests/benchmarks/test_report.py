@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.referee import Verdict
-from benchmarks.report import Measured, duration, figure, headline, markdown, ratio, section
+from benchmarks.report import Measured, duration, figure, headline, ratio, section
 from benchmarks.timing import Timed
 from benchmarks.works import WORKS, Target, Work
 
@@ -52,13 +52,6 @@ def test_shares_of_the_peak_are_of_the_products_alone() -> None:
 def test_notes_and_missing_losses_are_shown() -> None:
     text = section(Measured(asking(), [OURS, QUICK_PEER], {}))
     assert "| quick peer (a note) | 1 s | 1 s to 1 s | 0.5 × | none | – | 0e+00 |" in text
-
-
-def test_page_names_machine_and_what_is_not_claimed(tiny: list[Timed]) -> None:
-    page = markdown([Measured(WORKS[1], tiny, {})], machine=["a machine"], threads=1, repeats=3, seconds=0.001)
-    assert "- a machine" in page
-    assert "## What is not claimed" in page
-    assert WORKS[1].name in page
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,54 @@ BS_INLINE X tanh_softplus_part(X z, X e) {
     return top / (top + select(positive, two_e * e, two));
 }
 
+// gelu(z) = z F(z) for the normal distribution F, and its slope F(z) + z F'(z), from F(-y) = exp(-y^2 / 2) R(y), y = |z|.
+// In float both are right to the last places, in the tails and where the slope changes its sign too: (y + 3) R(y) is a
+// polynomial in t = (y - 3) / (y + 3), and so is (R(y) - y / sqrt(2 pi)) / (root - y).
+struct GeluReduced {
+    V<float> y, t;
+    ExpReduced<V<float>> power;
+    BS_INLINE explicit GeluReduced(V<float> z) : y(min(set1(15.0f), abs(z))) {  // beyond, F(-y) is 0
+        const V<float> three = set1(3.0f), half = set1(0.5f);
+        t = (y - three) / (y + three);
+        // y^2 = square + rest without an error: `high` has half of the places of y, and is exact when squared.
+        const V<float> high = bits<V<float>>(bits<V<std::uint32_t>>(y) & (V<std::uint32_t>{} + 0xfffff000u));
+        const V<float> square = y * y, rest = fma(y - high, y + high, high * high - square);
+        power = exp_reduce(-half * square);
+        power.r = power.r - half * rest;
+    }
+    // x exp(-y^2 / 2): through denormals, rounded once.
+    BS_INLINE V<float> times_bell(V<float> x) const {
+        return scale_by_power(fma(x, expm1_reduced(power.r), x), power);
+    }
+};
+BS_INLINE V<float> gelu(V<float> z) {
+    const GeluReduced g(z);
+    const V<float> y_times_r = in_double(g.y, [](V<double> y) {  // in float 5 units in the last place would be lost
+        static constexpr double c[] = {0.729083691,    -0.509331989,  0.230017677,    -0.0472627619,
+                                       -0.010462289,   0.00696992015, 0.00102415732,  -0.00103447655,
+                                       -0.000244709321, 0.000133323954, 5.54918717e-5};
+        const V<double> three = set1(3.0), over = set1(1.0) / (y + three);
+        return y * over * polynomial((y - three) * over, c);
+    });
+    const V<float> part = g.times_bell(y_times_r);
+    return select(z < V<float>{}, (z - z) - part, z - part);  // z - z: NaN at -infinity, as the formula gives
+}
+BS_INLINE V<float> gelu_slope(V<float> z) {
+    static constexpr float c[] = {0.478297677f,   -0.11997544f,    0.0535961513f,   -0.0140744372f,  0.000203620006f,
+                                  0.00109256502f, -9.27597228e-5f, -0.000122758453f, 4.55042866e-6f, 1.1316578e-5f};
+    const GeluReduced g(z);
+    const V<float> to_root = (set1(0.75179154f) - g.y) - set1(1.21144495e-8f);
+    const V<float> left = g.times_bell(to_root * polynomial(g.t, c));
+    return select(z < V<float>{}, left, set1(1.0f) - left);
+}
+BS_INLINE V<double> gelu(V<double> z) {
+    return set1(0.5) * (z * erfc(z / set1(-1.4142135623730951)));
+}
+BS_INLINE V<double> gelu_slope(V<double> z) {
+    const V<double> half = set1(0.5), bell = exp(-half * (z * z)) / set1(2.5066282746310002);
+    return fma(z, bell, half * erfc(z / set1(-1.4142135623730951)));
+}
+
 #define BS_UNARY(name, expression) \
     struct name { template <class X> BS_INLINE X operator()(X a) const { return expression; } };
 #define BS_BINARY(name, expression) \
@@ -122,6 +170,8 @@ BS_UNARY(Sigmoid, sigmoid(a))
 BS_UNARY(ExpMinusAbs, exp_minus_abs(a))
 BS_UNARY(Softplus, softplus_part(a, exp_minus_abs(a)))
 BS_UNARY(TanhSoftplus, tanh_softplus_part(a, exp_minus_abs(a)))
+BS_UNARY(Gelu, gelu(a))
+BS_UNARY(GeluSlope, gelu_slope(a))
 BS_UNARY(Abs, abs(a))
 BS_UNARY(Sign, sign(a))
 BS_BINARY(Add, a + b)
@@ -187,6 +237,8 @@ inline constexpr OperationRow<C> operations[] = {
     {"exp_minus_abs", 1, apply1<C, ops::ExpMinusAbs>},
     {"softplus", 1, apply1<C, ops::Softplus>},
     {"tanh_softplus", 1, apply1<C, ops::TanhSoftplus>},
+    {"gelu", 1, apply1<C, ops::Gelu>},
+    {"gelu_slope", 1, apply1<C, ops::GeluSlope>},
     {"abs", 1, apply1<C, ops::Abs>},
     {"sign", 1, apply1<C, ops::Sign>},
     {"add", 2, apply2<C, ops::Add>},

@@ -48,9 +48,11 @@ def native_activation(module: Any, row: Activation) -> Any:
         return module.Activation(row.name, dict(row.parameters).get("slope", 0.0))
     graph = Graph(["z"])
     a = graph.value(row.value)
-    slope_needs_z = "z" in row.slope_uses
-    if slope_needs_z:
-        slope = graph.value(row.slope, {"a": a})
+    exact = "z" not in row.slope_uses
+    if "z" in row.slope_uses:
+        own = graph.slope(a)
+        slope = graph.value(row.slope, {"a": a}) if own is None else own
+        exact = exact or own is not None
         twin = _hand_written_twin(graph, a, slope)
         if twin:
             return module.Activation(twin)
@@ -58,11 +60,11 @@ def native_activation(module: Any, row: Activation) -> Any:
     else:
         of_a = Graph(["a"], exact_constants=row.is_builtin)
         tapes = {"value": graph.tape([a]), "slope": of_a.tape([of_a.value(row.slope)])}
-    # The library's own rows are right to the last place of float32. Those whose slope follows from a are so in float32
-    # itself; the others have a slope that changes its sign, near which only double is exact enough. A user's formula
-    # runs in the network's dtype, at full speed.
+    # The library's own rows are right to the last place of float32. Those whose slope follows from a or has its own
+    # instruction are so in float32 itself; the others have a slope that changes its sign, near which only double is
+    # exact enough. A user's formula runs in the network's dtype, at full speed.
     built = {name: native_tape(module, tape, f"activation {row.name!r}") for name, tape in tapes.items()}
-    return module.Activation("tape", precise=row.is_builtin and slope_needs_z, **built)
+    return module.Activation("tape", precise=row.is_builtin and not exact, **built)
 
 
 def _hand_written_twin(graph: Graph, a: int, slope: int) -> str | None:

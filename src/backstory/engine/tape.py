@@ -21,6 +21,9 @@ Instruction: TypeAlias = tuple[str, int, int, int, int]
 _EXPONENTIAL = frozenset({"sigmoid", "softplus", "tanh_softplus"})
 """Functions of z that begin with exp(-|z|), and have a part that is given it."""
 
+_WITH_SLOPE = frozenset({"gelu"})
+"""Functions of z with an instruction for their slope, which is right to the last places where it changes its sign."""
+
 MAX_PRODUCT_POWER = 64
 """Whole exponents up to here become products; the C library computes the others."""
 
@@ -115,6 +118,11 @@ class Graph:
     def node(self, operation: str, *operands: int) -> int:
         """Return the node of an operation on nodes, as it is."""
         return self._intern(Node(operation, operands))
+
+    def slope(self, node: int) -> int | None:
+        """Return the node of the slope of a node that is a function of z alone whose slope has an instruction too."""
+        of_z = self.nodes[node].operation in _WITH_SLOPE and self.nodes[node].operands == (self.names["z"],)
+        return self.apply(f"{self.nodes[node].operation}_slope", self.names["z"]) if of_z else None
 
     def tape(self, outputs: Sequence[int]) -> Tape:
         """Return the instructions that compute some nodes."""
@@ -399,7 +407,19 @@ def _better_mul(graph: Graph, left: int, right: int) -> int | None:
             product = graph.nodes[one].value * scaled[0]
             if _is_power_of_two(scaled[0]) or (_is_power_of_two(graph.nodes[one].value) and abs(product) < 1e300):
                 return graph.apply("mul", graph.constant(product), scaled[1])
-    return graph.apply("square", left) if left == right else None
+    return graph.apply("square", left) if left == right else _gelu(graph, left, right)
+
+
+def _gelu(graph: Graph, left: int, right: int) -> int | None:
+    """Return left*right where it is z*erfc(-z/sqrt(2))/2, in any order of its factors."""
+    factors = [part for node in (left, right) for part in graph.operands(node, "mul") or (node,)]
+    tails = [factor for factor in factors if graph.operands(factor, "erfc")]
+    half = graph.constant(0.5)
+    if len(factors) != 3 or len(tails) != 1 or half not in factors:
+        return None
+    z = next(factor for factor in factors if factor not in (half, *tails))
+    scaled = graph.apply("neg", graph.apply("div", z, graph.constant(math.sqrt(2.0))))
+    return graph.apply("gelu", z) if graph.operands(tails[0], "erfc") == (scaled,) else None
 
 
 def _better_div(graph: Graph, left: int, right: int) -> int | None:
@@ -471,7 +491,9 @@ def _better_tanh(graph: Graph, operand: int) -> int | None:
 
 
 def _better_abs(graph: Graph, operand: int) -> int | None:
-    negated = graph.operands(operand, "neg")
+    negated, scaled = graph.operands(operand, "neg"), graph.scaled(operand)
+    if scaled and scaled[0] < 0:
+        return graph.apply("abs", graph.apply("neg", operand))
     return graph.apply("abs", *negated) if negated else None
 
 

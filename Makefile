@@ -9,6 +9,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STEPS ?=
+QUICK ?=
+MNIST ?=
 
 # Python sources are used in place (an editable install); only these make a new build necessary.
 BUILT_FROM := pyproject.toml CMakeLists.txt src/backstory/__init__.py $(shell find native -type f 2>/dev/null)
@@ -20,7 +22,7 @@ help:
 	@echo "make demo     train on a real data set and tell one gradient's story"
 	@echo "make test     run the tests"
 	@echo "make check    format, lint, types, import layers, tests, doctests"
-	@echo "make bench    time training beside JAX, PyTorch and scikit-learn (QUICK=1: a tiny run)"
+	@echo "make bench    time all work beside onnxruntime, JAX, PyTorch and scikit-learn (QUICK=1: a tiny run; MNIST=file.npz)"
 	@echo "make install  only prepare $(VENV) for development"
 	@echo "make package  build wheel and sdist, and run both installed in empty environments"
 	@echo "make clean    remove $(VENV), build/ and caches"
@@ -35,7 +37,7 @@ check: $(VENV)/.checked-with
 	PYTHON=$(BIN)/python scripts/check $(STEPS)
 
 bench: $(VENV)/.benched-with
-	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(MNIST),--mnist $(MNIST))
 
 install: $(VENV)/.checked-with
 

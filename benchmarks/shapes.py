@@ -9,7 +9,7 @@ from benchmarks.report import duration, figure
 from benchmarks.sweeps import FALL, GROWTH, GROWTH_SMALL, NOISE, SMALL, RowsSwept, Swept
 
 RULE = f"""\
-From one width, batch or depth to the next, the time of a step may grow to {GROWTH:g} × ({GROWTH_SMALL:g} × up to {SMALL})
+From one width, batch or depth to the next, a step's time may grow to {GROWTH:g} × (up to {SMALL} to {GROWTH_SMALL:g} ×)
 and fall to {FALL:g} ×, and two threads may not be slower than one (called so from {NOISE:g} × on, as timing one thing
 twice differs by that much). Neighbors are timed in turn; each figure is the median of the ratios within the rounds.
 What seems to break the rule is timed a second time, with longer samples.

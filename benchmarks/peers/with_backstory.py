@@ -1,4 +1,7 @@
-"""backstory: each kind of work through its public method, with all that a user pays for in it."""
+"""backstory: each kind of work through its public method, with all that a user pays for in it.
+
+Single calls leave out `threads`, as a user does: the default is what `benchmarks.machine` allows everybody.
+"""
 
 from __future__ import annotations
 
@@ -82,19 +85,19 @@ class BackstoryOnline(Backstory):
         self.rows = [(task.X[i : i + 1], task.y[i : i + 1]) for i in range(len(task.X))]
 
     def run(self, times: int) -> None:
-        step, optimizer, threads = self.net.step, self.optimizer, self.threads
+        step, optimizer = self.net.step, self.optimizer
         for _ in range(times):
             for x, y in self.rows:
-                step(x, y, optimizer=optimizer, threads=threads)
+                step(x, y, optimizer=optimizer)
 
 
 class BackstoryGradient(Ours):
     """`Network.gradients`."""
 
     def run(self, times: int) -> None:
-        gradients, X, y, threads = self.net.gradients, self.task.X, self.task.y, self.threads
+        gradients, X, y = self.net.gradients, self.task.X, self.task.y
         for _ in range(times):
-            self.found = gradients(X, y, threads=threads)
+            self.found = gradients(X, y)
 
     def result(self) -> Array:
         return joined((interleaved(self.found.weights, self.found.biases), [self.found.loss]))
@@ -104,9 +107,9 @@ class BackstoryPrediction(Ours):
     """`Network.predict`."""
 
     def run(self, times: int) -> None:
-        predict, X, threads = self.net.predict, self.task.X, self.threads
+        predict, X = self.net.predict, self.task.X
         for _ in range(times):
-            self.found = predict(X, threads=threads)
+            self.found = predict(X)
 
     def result(self) -> Array:
         return joined([self.found])

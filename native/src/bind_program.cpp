@@ -161,6 +161,13 @@ void bind_type(nb::module_& m, const char* name) {
             "parameters"_a.noconvert(), "X"_a.noconvert(), "dense"_a.noconvert().none(), "classes"_a.noconvert().none(),
             "sample_weight"_a.noconvert().none(), "threads"_a, "Data loss plus penalty.")
         .def(
+            "penalty",
+            [](P& self, Vector<const T> parameters) {
+                must(parameters.shape(0) == self.network().parameters, "There must be one number per weight and bias.");
+                return self.penalty(parameters.data());
+            },
+            "parameters"_a.noconvert(), "The penalty's value.")
+        .def(
             "loss_and_gradient",
             [](P& self, Vector<T> parameters, Matrix<const T> X, Dense<T> dense, Classes classes,
                std::optional<Vector<const T>> sample_weight, int threads, Vector<T> out) {

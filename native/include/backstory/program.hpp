@@ -149,6 +149,25 @@ public:
         return result;
     }
 
+    // The penalty's value, which the loss includes.
+    double penalty(const T* parameters) const {
+        constexpr size sums = 8;  // side by side, so that no addition waits for the one before
+        double sizes[sums] = {}, squares[sums] = {};
+        if (net_.l1 != 0 || net_.l2 != 0)
+            for (const Dense<T>& layer : net_.layers) {
+                const T* w = parameters + layer.flat_w;
+                const size n = layer.n_in * layer.n_out;
+                const auto add = [&](size j, double x) { sizes[j] += std::abs(x), squares[j] += x * x; };
+                size i = 0;
+                for (; i + sums <= n; i += sums)
+                    for (size j = 0; j < sums; ++j) add(j, w[i + j]);
+                for (; i < n; ++i) add(i % sums, w[i]);
+            }
+        double size_sum = 0, square_sum = 0;
+        for (size j = 0; j < sums; ++j) size_sum += sizes[j], square_sum += squares[j];
+        return net_.l1 * size_sum + net_.l2 / 2 * square_sum;
+    }
+
 private:
     using Loan = typename Workspaces<T>::Loan;
 
@@ -271,17 +290,6 @@ private:
             for (size i = 0; i < n; ++i) total += sample_weight[i];
         }
         return total != 0 ? 1.0 / total : 0.0;
-    }
-
-    double penalty(const T* parameters) const {
-        double sum = 0;
-        if (net_.l1 != 0 || net_.l2 != 0)
-            for (const Dense<T>& layer : net_.layers)
-                for (size i = 0; i < layer.n_in * layer.n_out; ++i) {
-                    const double w = parameters[layer.flat_w + i];
-                    sum += net_.l1 * std::abs(w) + net_.l2 / 2 * w * w;
-                }
-        return sum;
     }
 
     Network<T> net_;

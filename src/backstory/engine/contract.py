@@ -118,6 +118,9 @@ class Engine(Protocol):
     ) -> tuple[float, Array]:
         """The loss and its exact gradient, penalty included, laid out like the parameters."""
 
+    def penalty(self, parameters: Array) -> float:
+        """What the penalty adds to the data loss."""
+
     def deltas(self, parameters: Array, X: Array, y: Array) -> tuple[Array, ...]:
         """The derivative of each row's own loss by z of every layer 1 ... L, each (n, n_l); not divided by n."""
 

@@ -188,6 +188,10 @@ class Engine:
         loss = self._program.loss_and_gradient(parameters, X, *_targets(y), sample_weight, threads, gradient)
         return loss, gradient
 
+    def penalty(self, parameters: Array) -> float:
+        """What the penalty adds to the data loss."""
+        return float(self._program.penalty(parameters))
+
     def deltas(self, parameters: Array, X: Array, y: Array) -> tuple[Array, ...]:
         """dL/dz of each row's own loss, for every layer 1 ... L."""
         values = self._per_layer(X)

@@ -156,6 +156,10 @@ class Engine:
             value, slope = penalty_value(self.spec, parameters), penalty_slope(self.spec, parameters)
             return float(share @ rows + value), (gradient + slope).astype(self.spec.dtype)
 
+    def penalty(self, parameters: Array) -> float:
+        with np.errstate(over="ignore"):  # weights may be finite and their squares not
+            return penalty_value(self.spec, parameters)
+
     def deltas(self, parameters: Array, X: Array, y: Array) -> tuple[Array, ...]:
         with np.errstate(over="ignore"):
             return tuple(dz.astype(self.spec.dtype) for dz in self._per_row(parameters, X, y).deltas)

@@ -136,7 +136,8 @@ class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             self, X, y, reset=old is None, accept_sparse=SPARSE, dtype=(np.float64, np.float32), **self._y_rules
         )
         data = self._data(dense(X), y, sample_weight, old is not None, incremental)
-        random = check_random_state(self.random_state)
+        goes_on = incremental and old is not None and old._memory.optimizer is not None
+        random = None if goes_on else check_random_state(self.random_state)
         network = translation.network(self, data, self._head(data.y), random, old, keeps_state=incremental)
         if old is None:
             self.t_ = 0
@@ -186,7 +187,7 @@ class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
                 f"Got `batch_size` less than 1 or larger than sample size: {self.batch_size} for {len(data)} rows. It "
                 "is going to be clipped."
             )
-        if not incremental or network._memory.optimizer is None:
+        if random is not None:
             network.seed = int(random.randint(2**31 - 1))
         optimizer, rate = translation.stepper(self)
         if incremental and network._memory.optimizer == optimizer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -31,7 +32,8 @@ _COUNTS = ("batch_size", "max_iter", "n_iter_no_change", "max_fun")
 
 def check_parameters(estimator: Any) -> None:
     """Raise ConfigurationError for the first parameter of an estimator that is outside its domain."""
-    owner, given = type(estimator).__name__, estimator.get_params(deep=False)
+    kind: Any = type(estimator)
+    owner, given = kind.__name__, {name: getattr(estimator, name) for name in _names(kind)}
     for name, known in _CHOICES.items():
         if name in given and given[name] not in known:
             raise unknown(f"{name} of {owner}", str(given[name]), known)
@@ -49,6 +51,11 @@ def check_parameters(estimator: Any) -> None:
             f"{owner} takes penalty= or alpha=, not both: alpha is scikit-learn's penalty, divided by the rows of a "
             f"batch. Got penalty={given['penalty']!r} and alpha={given['alpha']!r}; leave one out."
         )
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(kind._get_param_names())
 
 
 def hidden_sizes(estimator: Any) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from backstory.errors import ConfigurationError
@@ -20,6 +21,9 @@ LEAST_REDUCTION = 2.220446049250313e-09
 """SciPy's default of L-BFGS-B, which scikit-learn leaves alone."""
 
 
+_l2 = lru_cache(maxsize=64)(L2)
+
+
 def rows_per_step(estimator: Any, n: int) -> int:
     """How many of n rows a step takes."""
     if estimator.solver == "lbfgs":
@@ -34,7 +38,7 @@ def penalty(estimator: Any, data: Data) -> Penalty | None:
     if not estimator.alpha:
         return None
     mean_weight = 1.0 if data.sample_weight is None else float(data.sample_weight.mean(dtype="float64"))
-    return L2(float(estimator.alpha) / (rows_per_step(estimator, len(data)) * mean_weight))
+    return _l2(float(estimator.alpha) / (rows_per_step(estimator, len(data)) * mean_weight))
 
 
 def search_along_lines(estimator: Any) -> LBFGS:

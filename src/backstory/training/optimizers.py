@@ -38,7 +38,7 @@ class Optimizer:
     paper: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.learning_rate, Schedule):
+        if isinstance(self.learning_rate, float | int) or not isinstance(self.learning_rate, Schedule):
             positive(type(self).__name__, learning_rate=self.learning_rate)
         self.check()
 
@@ -48,9 +48,10 @@ class Optimizer:
     @property
     def schedule(self) -> Schedule:
         """The learning rate as a schedule."""
-        return (
-            self.learning_rate if isinstance(self.learning_rate, Schedule) else ConstantRate(float(self.learning_rate))
-        )
+        rate = self.learning_rate
+        if isinstance(rate, float | int) or not isinstance(rate, Schedule):
+            return ConstantRate(float(rate))
+        return rate
 
     def rule(self) -> UpdateRule:
         """The update as the engines see it."""

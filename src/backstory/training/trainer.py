@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backstory.engine.contract import Array, Chunk, Engine, Failure, UpdateRule
-from backstory.engine.reference import penalty_value
 from backstory.errors import DivergenceError
 from backstory.network.spec import Spec
 from backstory.training.callbacks import EarlyStopping, Event, EveryEpoch, EverySteps
@@ -240,8 +239,7 @@ class Trainer:
         else:
             means = losses.sum(axis=1)
         gradient_norms = norms[0] if len(norms) == 1 else np.concatenate(norms)
-        with np.errstate(over="ignore"):  # weights may be finite and their squares not
-            penalty = penalty_value(self.spec, self.parameters)
+        penalty = 0.0 if self.spec.penalty is None else self.engine.penalty(self.parameters)
         for epoch in range(n):
             validation_loss, metrics = self.validate()
             figures = Epoch(
@@ -261,14 +259,15 @@ class Trainer:
 
         None where all batches count alike.
         """
-        rows, weights = len(self.data), self.data.sample_weight
-        if weights is None and rows % self.batch_size == 0:
+        rows, weights, size = len(self.data), self.data.sample_weight, self.batch_size
+        if weights is None and rows % size == 0:
             return None
-        starts = np.arange(0, rows, self.batch_size)
         if weights is None:
-            return np.diff(starts, append=rows).astype(np.float64)
+            sizes = np.full(self.steps_per_epoch, float(size))
+            sizes[-1] = rows % size
+            return sizes
         visited = weights if order is None else weights[order[:n]]
-        return np.asarray(np.add.reduceat(visited, starts, axis=-1, dtype=np.float64))
+        return np.asarray(np.add.reduceat(visited, np.arange(0, rows, size), axis=-1, dtype=np.float64))
 
     def note(self, figures: Epoch) -> None:
         """Add an epoch to the history; with early stopping, keep its weights if they are the best."""

@@ -93,6 +93,8 @@ def check_domain(spec: Spec, y: Array, name: str) -> None:
     """Raise DataError, naming the first row, for targets that the loss is not defined for."""
     domain = spec.loss.targets
     if isinstance(domain, Interval):
+        if float(y.min()) in domain and float(y.max()) in domain:
+            return
         below = y <= domain.low if domain.low_open else y < domain.low
         above = y >= domain.high if domain.high_open else y > domain.high
         bad = (below | above).any(axis=1)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-@dataclass
+@dataclass(slots=True)
 class Epoch:
     """One epoch's figures; `validation_loss` is NaN and `metrics` empty without a validation set."""
 

@@ -240,16 +240,12 @@ class Trainer:
             means = losses.sum(axis=1)
         gradient_norms = norms[0] if len(norms) == 1 else np.concatenate(norms)
         penalty = 0.0 if self.spec.penalty is None else self.engine.penalty(self.parameters)
-        for epoch in range(n):
-            validation_loss, metrics = self.validate()
-            figures = Epoch(
-                loss=float(means[epoch]) + penalty,
-                validation_loss=validation_loss,
-                metrics=metrics,
-                gradient_norm=gradient_norms[epoch],
-                learning_rate=rates if isinstance(rates, float) else float(rates[(epoch + 1) * per_epoch - 1]),
-                seconds=before + (after - before) * (epoch + 1) / n,
-            )
+        last_rates = [rates] * n if isinstance(rates, float) else rates[per_epoch - 1 :: per_epoch][:n].tolist()
+        seconds = (before + (after - before) * np.arange(1, n + 1) / max(n, 1)).tolist()
+        for loss, norm, rate, second in zip(
+            (means + penalty).tolist(), gradient_norms, last_rates, seconds, strict=True
+        ):
+            figures = Epoch(loss, *self.validate(), norm, rate, second)
             self.note(figures)
             self.memory.watched.append(self._watched(figures))
         self.memory.epochs += n
@@ -272,8 +268,11 @@ class Trainer:
     def note(self, figures: Epoch) -> None:
         """Add an epoch to the history; with early stopping, keep its weights if they are the best."""
         self.history.epochs.append(figures)
-        early, loss = self.options.early_stopping, self._watched(figures)
-        if early is not None and loss < (self.best[0] if self.best else math.inf) - early.min_delta:
+        early = self.options.early_stopping
+        if early is None:
+            return
+        loss = self._watched(figures)
+        if loss < (self.best[0] if self.best else math.inf) - early.min_delta:
             self.best = loss, len(self.history) - 1, self.parameters.copy()
 
     def _watched(self, figures: Epoch) -> float:

@@ -12,7 +12,7 @@ RULE = f"""\
 From one width, batch or depth to the next, a step's time may grow to {GROWTH:g} × (up to {SMALL} to {GROWTH_SMALL:g} ×)
 and fall to {FALL:g} ×, and two threads may not be slower than one (called so from {NOISE:g} × on, as timing one thing
 twice differs by that much). Neighbors are timed in turn; each figure is the median of the ratios within the rounds.
-What seems to break the rule is timed a second time, with longer samples.
+What seems to break the rule is timed again, up to three times, with longer samples; what does so each time is told.
 
 | a step's time over the | compared | grows at most | falls at most | two threads to one, at most | breaks |
 |---|---|---|---|---|---|

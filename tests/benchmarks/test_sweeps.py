@@ -60,7 +60,8 @@ def test_a_jump_is_found_timed_again_and_told(monkeypatch: pytest.MonkeyPatch) -
     assert found.growth == {(1, 44, 45): 1, (2, 44, 45): 1, (1, 45, 46): 9, (2, 45, 46): 9}
     assert found.second_thread == dict.fromkeys(sweep.points, 0.5)
     assert found.seconds[2] == {44: 0.5, 45: 0.5, 46: 4.5, 60: 4.5}
-    assert sampled.count(4) == 3 * 4
+    assert sampled.count(2) == 3 * 4
+    assert sampled.count(4) == 3 * 4 * 2
     rows = RowsSwept(*(sweeps.np.array([1.0, 2.0]) for _ in range(3)))
     text = sweeps_section([found], rows, ["images/one.svg", "images/rows.svg"])
     assert "- title; width 45 to 46, 2 threads: grows too much, 9 ×" in text

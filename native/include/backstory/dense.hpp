@@ -39,6 +39,19 @@ struct Dense {
         const size rows = std::min<size>(gradient_rows, n_in - k);
         return {panel, k, rows, has_bias && k + rows == n_in};
     }
+    // What the gradient of all tiles takes, in vectors of weights, with something for what each tile takes besides.
+    double work() const {
+        return static_cast<double>(padded<T>(n_out) / lanes<T> * (n_in + 2 * tiles_per_panel()));
+    }
+    // The tile before which this much of the work is done.
+    size tile_after(double work_done) const {
+        const double panel = 2.0 * static_cast<double>(n_in + 2 * tiles_per_panel());
+        const size p = std::min(static_cast<size>(work_done / panel), w.count() - 1);
+        const double rest = (work_done - static_cast<double>(p) * panel) / panel * static_cast<double>(panel_width<T>) /
+                            static_cast<double>(w.width(p));
+        return p * tiles_per_panel() + static_cast<size>(std::min(rest, 1.0) * static_cast<double>(tiles_per_panel()) + 0.5);
+    }
+
     // Where a tile begins in the packed array, `width` elements to a row.
     size tile_offset(const WeightTile& x) const { return w_at + w.offset(x.panel) + x.k * w.width(x.panel); }
 };
@@ -80,12 +93,12 @@ BS_INLINE void dense_backward(const Dense<T>& layer, Rows<const T> dz, const T* 
 }
 
 // dW (and db) of one tile, summed over rows [0, n): g = start + a_prev^T dz.
-//   a_prev (n, n_in), dz (n, n_out); start, g (tile.count(), width), start null for zeros
+//   a_prev (n, n_in), dz (n, n_out); start, g (tile.count(), width), start null for zeros; ahead what comes after
 template <class T>
 BS_INLINE void dense_gradient(const Dense<T>& layer, const WeightTile& tile, Rows<const T> a_prev, Rows<const T> dz,
-                              size n, const T* start, T* g) {
+                              size n, const T* start, T* g, const Ahead<T>& ahead) {
     const T* a = tile.k == 0 ? a_prev.data : a_prev.at(0, tile.k);
-    gradient<T>({a, a_prev.row, dz.data + tile.panel * dz.step, dz.row, n, start, g}, tile.rows, tile.bias,
+    gradient<T>({a, a_prev.row, dz.data + tile.panel * dz.step, dz.row, n, start, g, ahead}, tile.rows, tile.bias,
                 layer.w.width(tile.panel));
 }
 
@@ -140,13 +153,22 @@ struct Square {
 };
 #endif
 
+// Where one tile begins in the transposed copy.
+//   wt all layers' transposed panels
+template <class T>
+BS_INLINE T* transposed_tile(const Dense<T>& layer, const WeightTile& tile, T* wt) {
+    const size p = tile.k / panel_width<T>;
+    return wt + layer.wt_at + layer.wt.offset(p) + tile.panel * panel_width<T> * layer.wt.width(p) +
+           tile.k % panel_width<T>;
+}
+
 // Bring the transposed copy of one tile up to date.
 //   w (tile.rows, width) the tile's weights; wt all layers' transposed panels
 template <class T>
 BS_INLINE void transpose_tile(const Dense<T>& layer, const WeightTile& tile, const T* w, T* wt) {
     const size width = layer.w.width(tile.panel), columns = layer.w.valid(tile.panel);
-    const size p = tile.k / panel_width<T>, row = layer.wt.width(p);
-    T* to = wt + layer.wt_at + layer.wt.offset(p) + tile.panel * panel_width<T> * row + tile.k % panel_width<T>;
+    const size row = layer.wt.width(tile.k / panel_width<T>);
+    T* to = transposed_tile(layer, tile, wt);
     size j = 0;
     if (tile.rows == gradient_rows)
         for (; j + gradient_rows <= columns; j += gradient_rows)

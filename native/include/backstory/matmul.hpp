@@ -42,7 +42,8 @@ struct ProductTile {
     size start_row;
     T* c;                  // (rows, NV vectors)
     size c_row;
-    const T* ahead;        // (depth, NV vectors) what will be b next, to fetch meanwhile
+    const T* ahead;        // what will be b next, to fetch meanwhile: `ahead_step` elements for each inner index
+    size ahead_step;
 };
 
 // c[i, :] = start[i, :] + sum over k of a[i, k] * b[k, :], for MR rows and NV vectors of columns.
@@ -70,7 +71,7 @@ void product_tile(const ProductTile<T>& x) {
 #pragma GCC unroll 2
             for (int v = 0; v < NV; ++v) bk[v] = load(b + v * lanes<T>);
             prefetch(ahead);
-            ahead += x.b_row;
+            ahead += x.ahead_step;
 #pragma GCC unroll 16
             for (int i = 0; i < MR; ++i) {
                 const V<T> aik = set1(a[i / 3][(i % 3) * row]);
@@ -109,11 +110,12 @@ BS_INLINE void product_panel(ProductTile<T> x, size width, size first, size last
         return kernels[last - first - 1](x);
     }
     const size tiles = (last - first + tile_rows - 1) / tile_rows;
+    x.ahead_step = (width + tiles - 1) / tiles;  // the tiles share what there is to fetch
     const T *a = x.a, *start = x.start, *ahead = x.ahead;
     T* c = x.c;
     for (size t = 0, i = first; t < tiles; ++t) {
         const size next = first + (last - first) * (t + 1) / tiles;
-        x.ahead = t * lanes<T> < width ? ahead + t * lanes<T> : x.b;  // tile t fetches vector t of each row
+        x.ahead = ahead + t * x.depth * x.ahead_step;
         x.a = a + i * x.row;
         x.start = start + i * x.start_row;
         x.c = c + i * x.c_row;
@@ -143,17 +145,32 @@ BS_INLINE void product(Rows<const T> A, size first, size last, size depth, const
         PanelOperand<T> next = operand(0);
         for (size p = 0; p < panels; ++p) {
             const PanelOperand<T> now = next;
-            if (p + 1 < panels) next = operand(p + 1);
+            next = operand(p + 1 < panels ? p + 1 : 0);
             const T* b = now.b + k * now.row;
-            const T* ahead = p + 1 < panels ? next.b + k * next.row : b + block * now.row;
+            const T* ahead = next.b + (p + 1 < panels ? k : k + block) * next.row;
             T* c = C.data + p * C.step;
             product_panel<T>({a, A.row, A.run, A.step, b, now.row, block, k == 0 ? now.start : c, k == 0 ? 0 : C.row, c,
-                              C.row, ahead},
+                              C.row, ahead, now.row},
                              shape.width(p), first, last);
             if (k + block == depth) done(p);
         }
     }
 }
+
+// What the update after a gradient tile is going to change, to fetch while the gradient is summed.
+template <class T>
+struct Ahead {
+    const T* tile[3];  // each read from front to back
+    const T* row;      // rows of which it writes a little each, `next_row` elements from one to the next
+    size next_row;
+};
+
+// Rows of the batch from one fetch to the next, cache lines that a tile has for each of Ahead's `tile`.
+inline constexpr size fetch_every = 8;
+template <class T>
+inline constexpr size line = 64 / sizeof(T);
+template <class T>
+inline constexpr size tile_lines = (gradient_rows + 1) * panel_width<T> / line<T>;
 
 // Operands of one gradient tile.
 template <class T>
@@ -165,6 +182,7 @@ struct GradientTile {
     size n;          // rows of the batch
     const T* start;  // (R + bias, NV vectors) or null for zeros
     T* g;            // (R + bias, NV vectors)
+    Ahead<T> ahead;
 };
 
 // g[r, :] = start[r, :] + sum over i of a[i, r] * d[i, :], for R rows of W; with BIAS one more row, the sum of d.
@@ -179,22 +197,30 @@ void gradient_tile(const GradientTile<T>& x) {
 
     const T* a = x.a;
     const T* d = x.d;
-    for (size i = 0; i < x.n; ++i) {
-        V<T> di[NV];
+    Ahead<T> ahead = x.ahead;
+    for (size i = 0; i < x.n;) {
+        if (i < tile_lines<T> * fetch_every) {
+            for (const T*& tile : ahead.tile) prefetch_write(tile), tile += line<T>;
+            for (int r = 0; r < 2; ++r) prefetch_write(ahead.row), ahead.row += ahead.next_row;
+        }
+        for (const size stop = std::min(i + fetch_every, x.n); i < stop; ++i) {
+            V<T> di[NV];
+            prefetch(a + R);  // for the tile below
 #pragma GCC unroll 2
-        for (int v = 0; v < NV; ++v) di[v] = load(d + v * lanes<T>);
+            for (int v = 0; v < NV; ++v) di[v] = load(d + v * lanes<T>);
 #pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) {
-            const V<T> air = set1(a[r]);
+            for (int r = 0; r < R; ++r) {
+                const V<T> air = set1(a[r]);
 #pragma GCC unroll 2
-            for (int v = 0; v < NV; ++v) sum[r][v] = fma(air, di[v], sum[r][v]);
-        }
-        if constexpr (BIAS) {
+                for (int v = 0; v < NV; ++v) sum[r][v] = fma(air, di[v], sum[r][v]);
+            }
+            if constexpr (BIAS) {
 #pragma GCC unroll 2
-            for (int v = 0; v < NV; ++v) sum[R][v] += di[v];
+                for (int v = 0; v < NV; ++v) sum[R][v] += di[v];
+            }
+            a += x.a_row;
+            d += x.d_row;
         }
-        a += x.a_row;
-        d += x.d_row;
     }
 
 #pragma GCC unroll 16

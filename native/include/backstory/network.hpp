@@ -10,6 +10,7 @@
 #include "backstory/dense.hpp"
 #include "backstory/dropout.hpp"
 #include "backstory/loss.hpp"
+#include "backstory/threads.hpp"
 
 namespace bs {
 
@@ -51,6 +52,20 @@ struct Network {
             products += x.n_in * x.n_out;
             layers.push_back(std::move(x));
         }
+    }
+
+    // The tiles of one of `count` threads, of about equal work.
+    Share share_tiles(int thread, int count) const { return {tile_after(thread, count), tile_after(thread + 1, count)}; }
+    size tile_after(int thread, int count) const {
+        if (thread == count) return tiles;
+        double work = 0;
+        for (const Dense<T>& x : layers) work += x.work();
+        work *= static_cast<double>(thread) / static_cast<double>(count);
+        for (const Dense<T>& x : layers) {
+            if (work < x.work()) return x.tile_at + x.tile_after(work);
+            work -= x.work();
+        }
+        return tiles;
     }
 
     // Between the flat parameters (or their gradient, or a slot of state) and the packed form.

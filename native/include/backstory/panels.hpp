@@ -8,6 +8,10 @@
 #include <memory>
 #include <new>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "backstory/simd.hpp"
 
 namespace bs {
@@ -85,12 +89,15 @@ public:
     // Room for `capacity` bytes, cleared.
     void reserve(size capacity) {
         if (capacity > capacity_) {
-            memory_.reset(static_cast<char*>(std::aligned_alloc(64, (capacity + 63) / 64 * 64)));
-            if (!memory_) {
-                capacity_ = 0;
-                throw std::bad_alloc();
-            }
-            capacity_ = capacity;
+            memory_.reset();
+            capacity_ = 0;
+            const size page = capacity >= huge_page ? huge_page : 64, whole = (capacity + page - 1) / page * page;
+            memory_.reset(static_cast<char*>(std::aligned_alloc(page, whole)));
+            if (!memory_) throw std::bad_alloc();
+            capacity_ = whole;
+#if defined(MADV_HUGEPAGE)
+            if (page == huge_page) madvise(memory_.get(), whole, MADV_HUGEPAGE);  // a wish: nothing depends on it
+#endif
         }
         std::fill_n(memory_.get(), capacity, 0);
         used_ = 0;
@@ -104,6 +111,9 @@ public:
     size capacity() const { return capacity_; }
 
 private:
+    // Large networks walk through more memory than the small pages that a core keeps the addresses of.
+    static constexpr size huge_page = size{2} << 20;
+
     struct Free {
         void operator()(char* p) const { std::free(p); }
     };

@@ -226,7 +226,7 @@ private:
     // The data's loss (thread 0's return value) and, in space.g, the gradient; one thread's part of it.
     double gradient_rows_and_tiles(Workspace<T>& space, Source<T> source, const T* sample_weight, double each, size n,
                                    int me, int count, Barrier& barrier) {
-        const Share tiles = share(net_.tiles, me, count);
+        const Share tiles = net_.share_tiles(me, count);
         double total = 0;
         for (size begin = 0; begin < n || begin == 0; begin += space.at.capacity) {
             const size rows = std::min(n - begin, space.at.capacity);

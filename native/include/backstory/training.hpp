@@ -177,7 +177,11 @@ public:
     // The gradient of one tile over the rows in the buffers, on top of `start` where that is not null.
     void tile_gradient(size l, const WeightTile& tile, Rows<const T> x, size n, const T* start, T* g) {
         const Dense<T>& layer = net_.layers[l - 1];
-        dense_gradient<T>(layer, tile, l == 1 ? x : Rows<const T>(space_.at.a[l - 1]), space_.at.d[l], n, start, g);
+        const size at = layer.tile_offset(tile);
+        const auto slot = [&](size k) { return space_.slot[k] ? space_.slot[k] + at : g; };
+        const Ahead<T> ahead{{space_.w + at, slot(0), slot(1)}, l == 1 ? g : transposed_tile(layer, tile, space_.wt),
+                             l == 1 ? 0 : layer.wt.width(tile.k / panel_width<T>)};
+        dense_gradient<T>(layer, tile, l == 1 ? x : Rows<const T>(space_.at.a[l - 1]), space_.at.d[l], n, start, g, ahead);
     }
 
     // The data's gradient of a tile complete: add the penalty's, note what the whole needs, clip by value.
@@ -318,7 +322,7 @@ private:
     // What each thread does: the steps, meeting the others at the barriers.
     void work(int me, int count, size first, size last, const std::function<bool()>& interrupted, ChunkResult& result) {
         Barrier& barrier = *barrier_;
-        const Share tiles = share(net_.tiles, me, count);
+        const Share tiles = net_.share_tiles(me, count);
         for (size s = first; s < last; ++s) {
             const size next = narrow_ && count == 1 ? stretch(s, last) : s;
             if (next > s) {

@@ -13,10 +13,13 @@ from html import escape
 
 from benchmarks.report import duration, figure
 
-COLORS = ("#2f81f7", "#e5703a", "#2da44e", "#bf8700", "#a475f9", "#d6409f", "#1b9aaa", "#8c6d46")
+COLORS = (
+    *("#2f81f7", "#e5703a", "#2da44e", "#bf8700", "#a475f9", "#d6409f"),
+    *("#1b9aaa", "#9a6b3f", "#7d8590", "#e5484d", "#5e9e1f", "#6e6ade"),
+)
 STYLE = """\
 <style>
-  text { font: 12px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #57606a; }
+  text { font: 12px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #6e7781; }
   .title { font-size: 14px; font-weight: 600; }
   .grid { stroke: #8b949e; stroke-opacity: 0.35; stroke-width: 1; }
   @media (prefers-color-scheme: dark) { text { fill: #b1bac4; } }
@@ -73,7 +76,7 @@ def legend(names: Sequence[str], colors: Mapping[str, str], left: float, top: fl
     """Names with a dot of their color, wrapped into lines; and the y under the last."""
     parts, x, y = [], left, top
     for name in names:
-        room = 26 + 6.6 * len(name)
+        room = 30 + 7 * len(name)
         if x > left and x + room > right:
             x, y = left, y + 20
         parts.append(f'<circle cx="{x + 6:.1f}" cy="{y - 4:.1f}" r="5" fill="{colors[name]}"/>')

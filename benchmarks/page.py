@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -92,18 +93,22 @@ def images(page: Path) -> Path:
 def works_parts(results: Sequence[Measured], machine: Sequence[str], page: Path) -> dict[str, str]:
     """The parts about works; their chart is written beside the page."""
     chart = images(page) / "benchmarks.svg"
-    rows = [
-        (result.work.name, {"backstory": result.ours.median} | {t.name: t.median for t in result.timed if not t.ours})
-        for result in results
-    ]
-    finite = [(name, {who: time for who, time in times.items() if time < float("inf")}) for name, times in rows]
-    chart.write_text(charts.dots("Time per step, call or fit (farther left is faster)", finite), encoding="utf-8")
+    rows = [(result.work.name, charted(result)) for result in results]
+    chart.write_text(charts.dots("Time per step, call or fit (farther left is faster)", rows), encoding="utf-8")
     picture = f"![Time of every work and contender on a logarithmic axis](images/{chart.name})"
     return {
         "headline": f"{headline(results)}\n\n{picture}",
         "machine": "\n".join(f"- {line}" for line in machine),
         "sections": "\n\n".join(section(result) for result in results),
     }
+
+
+def charted(result: Measured) -> dict[str, float]:
+    """Seconds by contender, ours first; what a library does is left out of its name where it is the same kind of call."""
+    times = {"backstory": result.ours.median} | {timed.name: timed.median for timed in result.timed if not timed.ours}
+    names = {"JAX, jitted step": "JAX, jitted", "JAX, jitted value_and_grad": "JAX, jitted"}
+    names["scikit-learn, _backprop"] = "scikit-learn"
+    return {names.get(name, name): seconds for name, seconds in times.items() if math.isfinite(seconds)}
 
 
 def sweep_charts(found: Sequence[Swept], rows: RowsSwept, page: Path) -> list[str]:

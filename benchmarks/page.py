@@ -104,7 +104,7 @@ def works_parts(results: Sequence[Measured], machine: Sequence[str], page: Path)
 
 
 def charted(result: Measured) -> dict[str, float]:
-    """Seconds by contender, ours first; what a library does is left out of its name where it is the same kind of call."""
+    """Seconds by contender, ours first; the same way of using a library has one name, whatever the work."""
     times = {"backstory": result.ours.median} | {timed.name: timed.median for timed in result.timed if not timed.ours}
     names = {"JAX, jitted step": "JAX, jitted", "JAX, jitted value_and_grad": "JAX, jitted"}
     names["scikit-learn, _backprop"] = "scikit-learn"

@@ -49,7 +49,8 @@ struct Dense {
         const size p = std::min(static_cast<size>(work_done / panel), w.count() - 1);
         const double rest = (work_done - static_cast<double>(p) * panel) / panel * static_cast<double>(panel_width<T>) /
                             static_cast<double>(w.width(p));
-        return p * tiles_per_panel() + static_cast<size>(std::min(rest, 1.0) * static_cast<double>(tiles_per_panel()) + 0.5);
+        const double per_panel = static_cast<double>(tiles_per_panel());
+        return p * tiles_per_panel() + static_cast<size>(std::min(rest, 1.0) * per_panel + 0.5);
     }
 
     // Where a tile begins in the packed array, `width` elements to a row.

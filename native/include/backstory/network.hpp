@@ -55,7 +55,9 @@ struct Network {
     }
 
     // The tiles of one of `count` threads, of about equal work.
-    Share share_tiles(int thread, int count) const { return {tile_after(thread, count), tile_after(thread + 1, count)}; }
+    Share share_tiles(int thread, int count) const {
+        return {tile_after(thread, count), tile_after(thread + 1, count)};
+    }
     size tile_after(int thread, int count) const {
         if (thread == count) return tiles;
         double work = 0;

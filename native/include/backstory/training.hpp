@@ -181,7 +181,8 @@ public:
         const auto slot = [&](size k) { return space_.slot[k] ? space_.slot[k] + at : g; };
         const Ahead<T> ahead{{space_.w + at, slot(0), slot(1)}, l == 1 ? g : transposed_tile(layer, tile, space_.wt),
                              l == 1 ? 0 : layer.wt.width(tile.k / panel_width<T>)};
-        dense_gradient<T>(layer, tile, l == 1 ? x : Rows<const T>(space_.at.a[l - 1]), space_.at.d[l], n, start, g, ahead);
+        const Rows<const T> a_prev = l == 1 ? x : Rows<const T>(space_.at.a[l - 1]);
+        dense_gradient<T>(layer, tile, a_prev, space_.at.d[l], n, start, g, ahead);
     }
 
     // The data's gradient of a tile complete: add the penalty's, note what the whole needs, clip by value.

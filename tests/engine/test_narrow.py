@@ -1,4 +1,4 @@
-"""The step of networks whose layers each fit one register gives the bits of the general step, which two threads take."""
+"""The step of networks whose layers each fit one register gives the bits of the general step (two threads take that)."""
 
 from __future__ import annotations
 

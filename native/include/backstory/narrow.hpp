@@ -42,12 +42,12 @@ public:
         }
     }
 
-    // One step on the n rows of the batch. Their factors are in the buffers; their losses are left there.
-    BS_INLINE void run(const Source<T>& source, size n, const Step<T>& step) {
-        if (n == 1) return rows<1, true>(source, 0, step);
+    // One step, on one row or on the n rows of a batch. Their factors are in the buffers; their losses are left there.
+    BS_INLINE void online(const Source<T>& source, const Step<T>& step) { rows<1, true>(source, 0, step); }
+    BS_INLINE void batch(const Source<T>& source, size n, const Step<T>& step) {
         size i = 0;
-        for (; i + 4 <= n; i += 4) rows<4, false>(source, i, step);
-        if (i + 2 <= n) rows<2, false>(source, i, step), i += 2;
+        for (; i + 5 <= n; i += 5) rows<5, false>(source, i, step);
+        for (; i + 2 <= n; i += 2) rows<2, false>(source, i, step);
         if (i < n) rows<1, false>(source, i, step);
         for (const NarrowLayer<T>& layer : layers_) weights(layer, source, n, step);
     }
@@ -62,21 +62,26 @@ private:
     BS_INLINE void rows(const Source<T>& source, size first, const Step<T>& step) {
         const NarrowLayer<T>*const begin = layers_.data(), *const last = begin + layers_.size() - 1;
         const T* from[R];  // each row's inputs of the layer
+#pragma GCC unroll 8
         for (int r = 0; r < R; ++r) from[r] = input(source, first + r);
         X z[R], a[R]{};
         for (const NarrowLayer<T>* layer = begin;; ++layer) {
             const size n_in = layer->n_in;
             const T* wk = layer->w;
             const X bias = load<T, N>(wk + n_in * stride);
+#pragma GCC unroll 8
             for (int r = 0; r < R; ++r) z[r] = bias;
             for (size k = 0; k < n_in; ++k, wk += stride)
+#pragma GCC unroll 8
                 for (int r = 0; r < R; ++r)
                     z[r] = fma(R == 1 && layer != begin ? lane(a[r], k) : all<X>(from[r][k]), load<T, N>(wk), z[r]);
             if (layer == last) break;
             with_functor<T>(layer->kind, layer->parameter, [&](auto f) BS_INLINE_LAMBDA {
+#pragma GCC unroll 8
                 for (int r = 0; r < R; ++r) a[r] = f.value(z[r]);
             });
             T* to = layer->a + first * stride;
+#pragma GCC unroll 8
             for (int r = 0; r < R; ++r, to += stride) {
                 store<N>(to, a[r]);
                 from[r] = to;
@@ -87,7 +92,8 @@ private:
         for (const NarrowLayer<T>* layer = last;; --layer) {
             const size n_in = layer->n_in, n_out = layer->n_out;
             T* dz = layer->dz + first * stride;
-            if (!ONLINE || R > 1)
+            if (!ONLINE)
+#pragma GCC unroll 8
                 for (int r = 0; r < R; ++r) store<N>(dz + r * stride, z[r]);
             X da[R]{};
             if (layer != begin) {
@@ -95,8 +101,10 @@ private:
                 const auto dzj = [&](int r, size j) BS_INLINE_LAMBDA {
                     return R == 1 ? lane(z[r], j) : all<X>(dz[r * stride + j]);
                 };
+#pragma GCC unroll 8
                 for (int r = 0; r < R; ++r) da[r] = dzj(r, 0) * load<T, N>(wj);
                 for (size j = 1; j < n_out; ++j)
+#pragma GCC unroll 8
                     for (int r = 0; r < R; ++r) da[r] = fma(dzj(r, j), load<T, N>(wj + j * stride), da[r]);
             }
             if (ONLINE) {
@@ -108,6 +116,7 @@ private:
             if (layer == begin) return;
             const T* values = layer->values + first * stride;
             with_functor<T>(layer[-1].kind, layer[-1].parameter, [&](auto f) BS_INLINE_LAMBDA {
+#pragma GCC unroll 8
                 for (int r = 0; r < R; ++r) z[r] = f.backward(da[r], load<T, N>(values + r * stride));
             });
         }
@@ -119,12 +128,15 @@ private:
         const auto outputs = static_cast<std::ptrdiff_t>(net_.n_out);
         if (!net_.loss.has_head()) {
             T* block = at_.a.back().data + first * stride;
+#pragma GCC unroll 8
             for (int r = 0; r < R; ++r) store<N>(block + r * stride, z[r]);
             bs::losses(net_, at_, source, at_.factors, true, first, first + R);
+#pragma GCC unroll 8
             for (int r = 0; r < R; ++r) z[r] = load<T, N>(block + r * stride);
             return;
         }
         net_.loss.with_head([&](auto head) BS_INLINE_LAMBDA {
+#pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
                 const X y = load_first<N>(source.y.dense + source.row(first + r) * outputs, outputs);
                 X loss, dz;
@@ -143,29 +155,34 @@ private:
     BS_INLINE void weights(const NarrowLayer<T>& layer, const Source<T>& source, size n, const Step<T>& step) {
         const size n_in = layer.n_in;
         size k = 0;
-        for (; k + 8 <= n_in; k += 8) gradient<8>(layer, source, n, k, step);
-        if (k + 4 <= n_in) gradient<4>(layer, source, n, k, step), k += 4;
-        if (k + 2 <= n_in) gradient<2>(layer, source, n, k, step), k += 2;
-        if (k < n_in) gradient<1>(layer, source, n, k, step);
-        if (layer.has_bias) {
-            X g{};
-            for (size r = 0; r < n; ++r) g += load<T, N>(layer.dz + r * stride);
-            update(layer, n_in, g, step, false);
+        for (; k + 8 < n_in; k += 8) gradient<8>(layer, source, n, k, step, false);
+        for (; k + 4 < n_in && n_in - k != 8; k += 4) gradient<4>(layer, source, n, k, step, false);
+        switch (n_in - k) {  // the last rows of W, and the bias
+            case 8: gradient<8>(layer, source, n, k, step, layer.has_bias); break;
+            case 4: gradient<4>(layer, source, n, k, step, layer.has_bias); break;
+            case 3: gradient<3>(layer, source, n, k, step, layer.has_bias); break;
+            case 2: gradient<2>(layer, source, n, k, step, layer.has_bias); break;
+            default: gradient<1>(layer, source, n, k, step, layer.has_bias);
         }
         if (layer.values) transpose(layer);
     }
 
-    // The gradient of rows k ... k + K of W over the batch, and their update.
+    // The gradient of rows k ... k + K of W, and of the bias, over the batch, and their update.
     template <int K>
-    BS_INLINE void gradient(const NarrowLayer<T>& layer, const Source<T>& source, size n, size k, const Step<T>& step) {
+    BS_INLINE void gradient(const NarrowLayer<T>& layer, const Source<T>& source, size n, size k, const Step<T>& step,
+                            bool bias) {
         const T *d = layer.dz, *values = layer.values;
-        X g[K]{};
+        X g[K]{}, sum{};
         for (size r = 0; r < n; ++r, d += stride) {
-            const T* a = values ? values + r * stride : input(source, r);
+            const T* a = (values ? values + r * stride : input(source, r)) + k;
             const X dz = load<T, N>(d);
-            for (int q = 0; q < K; ++q) g[q] = fma(all<X>(a[k + q]), dz, g[q]);
+#pragma GCC unroll 8
+            for (int q = 0; q < K; ++q) g[q] = fma(all<X>(a[q]), dz, g[q]);
+            sum += dz;
         }
+#pragma GCC unroll 8
         for (int q = 0; q < K; ++q) update(layer, k + q, g[q], step, true);
+        if (bias) update(layer, layer.n_in, sum, step, false);
     }
 
     // Update row k of W (the bias, where it is the last) by its gradient.

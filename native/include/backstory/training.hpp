@@ -391,15 +391,17 @@ private:
     }
 
     void choose_narrow(int width) {
-        if (width == lanes<T>) narrow_ = &Training::narrow_steps<lanes<T>>;
-        if constexpr (BS_VECTOR_BYTES >= 32)
-            if (width == lanes<T> / 2) narrow_ = &Training::narrow_steps<lanes<T> / 2>;
-        if constexpr (BS_VECTOR_BYTES >= 64)
-            if (width == lanes<T> / 4) narrow_ = &Training::narrow_steps<lanes<T> / 4>;
+        const auto choose = [&]<int N>(std::integral_constant<int, N>) {
+            if (width != N) return;
+            narrow_ = chunk_.longest_batch() == 1 ? &Training::narrow_steps<N, true> : &Training::narrow_steps<N, false>;
+        };
+        choose(std::integral_constant<int, lanes<T>>());
+        if constexpr (BS_VECTOR_BYTES >= 32) choose(std::integral_constant<int, lanes<T> / 2>());
+        if constexpr (BS_VECTOR_BYTES >= 64) choose(std::integral_constant<int, lanes<T> / 4>());
     }
 
-    // Steps [first, last) on this thread alone, N numbers to a row.
-    template <int N>
+    // Steps [first, last) on this thread alone, N numbers to a row; online: of one row each.
+    template <int N, bool ONLINE>
     BS_NOINLINE void narrow_steps(size first, size last, ChunkResult& result) {
         NarrowStep<T, N> narrow(net_, space_);
         auto place = chunk_.place(first);
@@ -407,7 +409,8 @@ private:
             const Batch b = batch(place);
             const Step<T> step(rule_, chunk_.rate(s), chunk_.first_step + static_cast<double>(s) + 1);
             set_factors(b, b.rows, 0, b.n);
-            narrow.run(b.rows, b.n, step);
+            if constexpr (ONLINE) narrow.online(b.rows, step);
+            else narrow.batch(b.rows, b.n, step);
             double loss = 0;
             for (size i = 0; i < b.n; ++i) loss += weight(b.rows.row(i)) * b.share * space_.at.losses[i];
             note_loss(s, loss, result);

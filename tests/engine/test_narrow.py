@@ -1,4 +1,4 @@
-"""The step of networks whose layers each fit one register gives the bits of the general step (two threads take that)."""
+"""Networks whose layers each fit one register take a step of their own, with the bits of the general one."""
 
 from __future__ import annotations
 

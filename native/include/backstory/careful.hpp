@@ -51,7 +51,7 @@ private:
             if (const size i = bad_row(at.x, n, net_.n_in); i < n) return fail("input", 0, from.row(i));
 
             training_.set_factors(batch, from, 0, n);
-            forward<T>(net_, at, at.x, {space_.w}, from, &dropout, 0, n);
+            forward<T>(net_, at, {at.x}, {space_.w}, from, &dropout, 0, n);
             for (size l = 1; l <= net_.layers.size(); ++l)
                 if (const size i = bad_row(at.a[l], n, net_.layers[l - 1].n_out); i < n)
                     return fail("activation", l, from.row(i));
@@ -90,7 +90,7 @@ private:
         training_.each_tile(0, net_.tiles, [&](size l, const WeightTile& tile, size number) {
             const Dense<T>& layer = net_.layers[l - 1];
             T* g = space_.g + layer.tile_offset(tile);
-            training_.tile_gradient(l, tile, space_.at.x, n, further ? g : nullptr, g);
+            training_.tile_gradient(l, tile, {space_.at.x}, n, further ? g : nullptr, g);
             if (!finite(g, tile.count(), layer.w.width(tile.panel), layer.w.valid(tile.panel)) && !bad) bad = l;
             if (complete)
                 training_.finish_gradient(l, tile, record, training_.whole_needed(), space_.w + layer.tile_offset(tile),

@@ -10,6 +10,7 @@
 #include "backstory/dense.hpp"
 #include "backstory/dropout.hpp"
 #include "backstory/loss.hpp"
+#include "backstory/sparse.hpp"
 #include "backstory/threads.hpp"
 
 namespace bs {
@@ -120,6 +121,7 @@ template <class T>
 struct Buffers {
     size capacity = 0;
     Rows<T> x;                          // (n, n_in) gathered rows of X
+    Nonzeros<T> nonzeros;               // ... or what of them is not zero, in the same memory
     std::vector<Rows<T>> a;             // [l] values a^l, 1 <= l < L; [L]: z^L, then dz^L or a^L
     std::vector<Rows<T>> d;             // [l] dz^l; [L] is a[L]; [0] dX where asked for
     std::vector<Rows<T>> slope;         // [l] f'(z) where backward needs it
@@ -135,6 +137,8 @@ struct Buffers {
         a.assign(L + 1, {}), d.assign(L + 1, {}), slope.assign(L + 1, {}), scale.assign(L + 1, {}), raw.assign(L + 1, {});
         const auto rows = [&](size columns) { return in_runs<T>(take(T{}, n * run_columns<T>(columns)), n, columns); };
         x = rows(net.n_in);
+        nonzeros = {};
+        if (Nonzeros<T>::suits(net.layers[0])) nonzeros.lay_out(n, net.n_in, x.data, take);
         if (inputs) d[0] = rows(net.n_in);
         for (size l = 1; l < L; ++l) {
             const Dense<T>& layer = net.layers[l - 1];
@@ -154,13 +158,13 @@ struct Buffers {
 
 // Rows of X as the first layer reads them: in place where they follow each other, else gathered into the buffers.
 template <class T>
-Rows<const T> inputs_in_place(const Network<T>& net, const Source<T>& source, size n) {
-    const std::ptrdiff_t start = source.row(0);
+Rows<const T> inputs_in_place(const Network<T>& net, const Source<T>& source, size begin, size end) {
+    const std::ptrdiff_t start = source.row(begin) - static_cast<std::ptrdiff_t>(begin);
     if (source.rows)
-        for (size i = 1; i < n; ++i)
+        for (size i = begin + 1; i < end; ++i)
             if (source.row(i) != start + static_cast<std::ptrdiff_t>(i)) return {};
     // Rows a multiple of 2 KiB apart would share a few cache sets.
-    if (n > 8 && net.n_in * sizeof(T) % 2048 == 0) return {};
+    if (end - begin > 8 && net.n_in * sizeof(T) % 2048 == 0) return {};
     return {source.X + start * static_cast<std::ptrdiff_t>(net.n_in), net.n_in, net.n_in, 0};
 }
 
@@ -176,6 +180,41 @@ void gather(const Network<T>& net, const Source<T>& source, const Rows<T>& x, si
     }
 }
 
+// What the first layer reads: rows of numbers, or their numbers that are not zero.
+template <class T>
+struct Inputs {
+    Rows<const T> rows;
+    const Nonzeros<T>* nonzeros = nullptr;
+};
+
+// Whether rows [first, last) are mostly zeros, by a few of them.
+template <class T>
+bool mostly_zeros(const Source<T>& source, size n_in, size first, size last) {
+    size found = 0, asked = 0;
+#if defined(BS_AVX512)
+    for (size i = first; i < last; i += std::max<size>(1, (last - first) / 8), asked += n_in)
+        found += count_nonzeros(source.X + source.row(i) * static_cast<std::ptrdiff_t>(n_in), n_in);
+#endif
+    return static_cast<double>(found) < most_nonzeros * static_cast<double>(asked);
+}
+
+// Read rows [first, last) for the first layer. All threads that share the rows [begin, end) read them the same way.
+template <class T>
+Inputs<T> read_inputs(const Network<T>& net, const Buffers<T>& at, const Source<T>& source, size begin, size end, size first,
+                      size last, bool may_skip_zeros = true) {
+    if (begin == end) return {};
+    if constexpr (skips_zeros)
+        if (may_skip_zeros && at.nonzeros.columns && mostly_zeros(source, net.n_in, begin, end)) {
+            for (size i = first; i < last; ++i)
+                read_nonzeros(at.nonzeros, source.X + source.row(i) * static_cast<std::ptrdiff_t>(net.n_in), net.n_in, i);
+            return {{}, &at.nonzeros};
+        }
+    const Rows<const T> there = inputs_in_place(net, source, begin, end);
+    if (there.data) return {there};
+    gather(net, source, at.x, first, last);
+    return {at.x};
+}
+
 // Dropout of one training step; `rates` empty: none.
 struct Dropout {
     const std::vector<double>& rates;  // one per hidden layer
@@ -185,15 +224,21 @@ struct Dropout {
 // Rows [first, last) forward to z^L in a[L].
 //   x (n, n_in); where the buffers have room for it, what backward() needs is left behind
 template <class T>
-void forward(const Network<T>& net, Buffers<T>& at, Rows<const T> x, const WeightsFrom<T>& w, const Source<T>& source,
+void forward(const Network<T>& net, Buffers<T>& at, const Inputs<T>& x, const WeightsFrom<T>& w, const Source<T>& source,
              const Dropout* dropout, size first, size last) {
     if (first == last) return;
     const size L = net.layers.size();
-    Rows<const T> a_prev = x;
+    Rows<const T> a_prev = x.rows;
+    const auto products = [&](size l, auto done) {
+#if defined(BS_AVX512)
+        if (l == 1 && x.nonzeros) return sparse_forward<T>(net.layers[0], *x.nonzeros, w.packed, at.a[1], first, last, done);
+#endif
+        dense_forward<T>(net.layers[l - 1], a_prev, w, at.a[l], first, last, done);
+    };
     for (size l = 1; l < L; ++l) {
         const Dense<T>& layer = net.layers[l - 1];
         const Rows<T>& a = at.a[l];
-        dense_forward<T>(layer, a_prev, w, a, first, last, [&](size p) {
+        products(l, [&](size p) {
             const size begin = p * a.step + first * a.row, count = (last - first) * a.row;
             layer.f.forward(a.data + begin, a.data + begin, at.slope[l].data ? at.slope[l].data + begin : nullptr,
                             static_cast<std::ptrdiff_t>(count));
@@ -205,7 +250,7 @@ void forward(const Network<T>& net, Buffers<T>& at, Rows<const T> x, const Weigh
                          a, at.scale[l], i);
         a_prev = a;
     }
-    dense_forward<T>(net.layers[L - 1], a_prev, w, at.a[L], first, last, [](size) {});
+    products(L, [](size) {});
 }
 
 // Each row's loss from z^L, and dz^L = dL/dz * factor in its place (`slopes` false: losses only).

@@ -201,11 +201,7 @@ private:
     }
 
     void forward_block(Workspace<T>& space, const WeightsFrom<T>& w, const Source<T>& source, size first, size last) {
-        Rows<const T> x = inputs_in_place(net_, source, last - first);
-        if (!x.data) {
-            gather(net_, source, space.at.x, first, last);
-            x = space.at.x;
-        }
+        const Inputs<T> x = read_inputs(net_, space.at, source, first, last, first, last, !w.flat);
         forward<T>(net_, space.at, x, w, source, nullptr, first, last);
     }
 
@@ -226,17 +222,12 @@ private:
     // The data's loss (thread 0's return value) and, in space.g, the gradient; one thread's part of it.
     double gradient_rows_and_tiles(Workspace<T>& space, Source<T> source, const T* sample_weight, double each, size n,
                                    int me, int count, Barrier& barrier) {
-        const Share tiles = net_.share_tiles(me, count);
         double total = 0;
         for (size begin = 0; begin < n || begin == 0; begin += space.at.capacity) {
             const size rows = std::min(n - begin, space.at.capacity);
             const Share mine = share(rows, me, count);
             source.first = static_cast<std::ptrdiff_t>(begin);
-            Rows<const T> x = inputs_in_place(net_, source, rows);
-            if (!x.data) {
-                gather(net_, source, space.at.x, mine.first, mine.last);
-                x = space.at.x;
-            }
+            const Inputs<T> x = read_inputs(net_, space.at, source, 0, rows, mine.first, mine.last);
             const auto weight = [&](size i) { return (sample_weight ? double{sample_weight[begin + i]} : 1.0) * each; };
             for (size i = mine.first; i < mine.last; ++i) space.at.factors[i] = static_cast<T>(weight(i));
             if (mine.first < mine.last) {
@@ -247,23 +238,25 @@ private:
             barrier.wait();
             if (me == 0)
                 for (size i = 0; i < rows; ++i) total += weight(i) * space.at.losses[i];
-            gradient_tiles(space, x, rows, tiles, begin > 0, begin + rows == n);
+            gradient_tiles(space, x, rows, me, count, begin > 0, begin + rows == n);
             barrier.wait();
         }
         return total;
     }
 
-    void gradient_tiles(Workspace<T>& space, Rows<const T> x, size rows, Share tiles, bool further, bool complete) {
+    void gradient_tiles(Workspace<T>& space, const Inputs<T>& x, size rows, int me, int count, bool further, bool complete) {
         const Rule none("sgd", {}, 0.0);
         const Chunk<T> nothing;
         Training<T> training(net_, none, nothing, space);
         TileSums unused;
-        training.each_tile(tiles.first, tiles.last, [&](size l, const WeightTile& tile, size) {
-            const size at = net_.layers[l - 1].tile_offset(tile);
-            T* g = space.g + at;
-            training.tile_gradient(l, tile, x, rows, further ? g : nullptr, g);
-            if (complete) training.finish_gradient(l, tile, false, false, space.w + at, g, unused);
-        });
+        training.gradients(
+            me, count, x, rows, further, true,
+            [&](size l, const WeightTile& tile) { return space.g + net_.layers[l - 1].tile_offset(tile); },
+            [&](size l, const WeightTile& tile, size, T* g) {
+                if (!complete) return;
+                const T* w = space.w + net_.layers[l - 1].tile_offset(tile);
+                training.finish_gradient(l, tile, false, false, w, g, unused);
+            });
     }
 
     // What a forward pass over n rows reads; packing pays from more than one tile of rows.

@@ -175,14 +175,67 @@ public:
     }
 
     // The gradient of one tile over the rows in the buffers, on top of `start` where that is not null.
-    void tile_gradient(size l, const WeightTile& tile, Rows<const T> x, size n, const T* start, T* g) {
+    void tile_gradient(size l, const WeightTile& tile, const Inputs<T>& x, size n, const T* start, T* g) {
         const Dense<T>& layer = net_.layers[l - 1];
         const size at = layer.tile_offset(tile);
         const auto slot = [&](size k) { return space_.slot[k] ? space_.slot[k] + at : g; };
         const Ahead<T> ahead{{space_.w + at, slot(0), slot(1)}, l == 1 ? g : transposed_tile(layer, tile, space_.wt),
                              l == 1 ? 0 : layer.wt.width(tile.k / panel_width<T>)};
-        const Rows<const T> a_prev = l == 1 ? x : Rows<const T>(space_.at.a[l - 1]);
+        const Rows<const T> a_prev = l == 1 ? x.rows : Rows<const T>(space_.at.a[l - 1]);
         dense_gradient<T>(layer, tile, a_prev, space_.at.d[l], n, start, g, ahead);
+    }
+
+    // Call done(l, tile, number, g) with the gradient of each tile that is this thread's, over the rows in the buffers.
+    //   room(l, tile): where a tile's gradient goes, or null: it is only needed until done() returns
+    //   further: on top of what is there; frozen: those of frozen weights too
+    template <class Room, class Done>
+    void gradients(int me, int count, const Inputs<T>& x, size n, bool further, bool frozen, Room room, Done done) {
+        alignas(64) T local[4 * tile_room<T>];
+        Share tiles = net_.share_tiles(me, count);
+        if (x.nonzeros) {
+            if (frozen || free_weights_[0] || free_biases_[0])
+                few_gradients(me, count, *x.nonzeros, n, further, room, done, local);
+            const size rest = net_.layers[0].tile_count;
+            const Share others = share(net_.tiles - rest, me, count);
+            tiles = {rest + others.first, rest + others.last};
+        }
+        each_tile(tiles.first, tiles.last, [&](size l, const WeightTile& tile, size number) {
+            if (!frozen && !free_weights_[l - 1] && !(tile.bias && free_biases_[l - 1])) return;
+            T* place = room(l, tile);
+            T* g = place ? place : local;
+            tile_gradient(l, tile, x, n, further ? g : nullptr, g);
+            done(l, tile, number, g);
+        });
+    }
+
+    // ... of the first layer's tiles, from inputs that are mostly zeros: panels together, which share finding them.
+    template <class Room, class Done>
+    void few_gradients([[maybe_unused]] int me, [[maybe_unused]] int count, [[maybe_unused]] const Nonzeros<T>& x,
+                       [[maybe_unused]] size n, [[maybe_unused]] bool further, [[maybe_unused]] Room room,
+                       [[maybe_unused]] Done done, [[maybe_unused]] T* local) {
+#if defined(BS_AVX512)
+        const Dense<T>& layer = net_.layers[0];
+        const Share mine = share(layer.tiles_per_panel(), me, count);
+        for (size b = mine.first; b < mine.last; ++b)
+            for (size p = 0, together; p < layer.w.count(); p += together) {
+                together = panels_together(layer, p);
+                T* places[4];
+                for (size q = 0; q < together; ++q) {
+                    places[q] = room(1, layer.tile((p + q) * layer.tiles_per_panel() + b));
+                    const T* w = space_.w + layer.tile_offset(layer.tile((p + q) * layer.tiles_per_panel() + b));
+                    for (size at = 0; at < tile_lines<T>; ++at) prefetch(w + at * line<T>);
+                }
+                const WeightTile first = layer.tile(p * layer.tiles_per_panel() + b);
+                sparse_gradient<T>(layer, first, together, x, space_.at.d[1], n, further ? places : nullptr, local);
+                for (size q = 0; q < together; ++q) {
+                    const size number = (p + q) * layer.tiles_per_panel() + b;
+                    const WeightTile tile = layer.tile(number);
+                    T* g = local + q * tile_room<T>;
+                    if (places[q]) std::copy_n(g, tile.count() * layer.w.width(tile.panel), places[q]), g = places[q];
+                    done(size{1}, tile, layer.tile_at + number, g);
+                }
+            }
+#endif
     }
 
     // The data's gradient of a tile complete: add the penalty's, note what the whole needs, clip by value.
@@ -344,11 +397,11 @@ private:
                 const Source<T> rows = b.from(begin);
                 const size n = std::min(b.n - begin, space_.at.capacity);
                 const bool complete = begin + n == b.n;
-                const Rows<const T> x = rows_phase(b, rows, n, share(n, me, count));
+                const Inputs<T> x = rows_phase(b, rows, n, share(n, me, count));
                 barrier.wait();
                 if (me == 0)
                     for (size i = 0; i < n; ++i) loss += weight(rows.row(i)) * b.share * space_.at.losses[i];
-                weights_phase(tiles, x, n, begin > 0, complete, to_memory, record, step);
+                weights_phase(me, count, x, n, begin > 0, complete, to_memory, record, step);
                 if (me == 0 && complete) note_loss(s, loss, result);
                 if (!complete || to_memory) barrier.wait();
             }
@@ -418,12 +471,8 @@ private:
     }
 
     // Phase 1: some rows of the buffers from X to dz^1. Returns where the first layer reads its rows from.
-    Rows<const T> rows_phase(const Batch& b, const Source<T>& from, size n, Share mine) {
-        Rows<const T> x = n > 0 ? inputs_in_place(net_, from, n) : Rows<const T>{};
-        if (!x.data) {
-            gather(net_, from, space_.at.x, mine.first, mine.last);
-            x = space_.at.x;
-        }
+    Inputs<T> rows_phase(const Batch& b, const Source<T>& from, size n, Share mine) {
+        const Inputs<T> x = read_inputs(net_, space_.at, from, 0, n, mine.first, mine.last);
         if (mine.first == mine.last) return x;
         set_factors(b, from, mine.first, mine.last);
         const Dropout dropout{chunk_.dropout, b.masks};
@@ -434,21 +483,20 @@ private:
     }
 
     // Phase 2: some tiles' gradients over the n rows in the buffers, and their update where that is all it takes.
-    void weights_phase(Share tiles, Rows<const T> x, size n, bool further, bool complete, bool to_memory, bool record,
-                       const Step<T>& step) {
-        alignas(64) T local[(gradient_rows + 1) * panel_width<T>];
+    void weights_phase(int me, int count, const Inputs<T>& x, size n, bool further, bool complete, bool to_memory,
+                       bool record, const Step<T>& step) {
         const bool whole = whole_needed();
         const bool plain = net_.l1 == 0 && net_.l2 == 0 && !record && !whole && !chunk_.clip_value && !rule_.hides_nan;
         TileSums unused;
-        each_tile(tiles.first, tiles.last, [&](size l, const WeightTile& tile, size number) {
-            if (!record && !free_weights_[l - 1] && !(tile.bias && free_biases_[l - 1]) && !whole) return;
-            const size at = net_.layers[l - 1].tile_offset(tile);
-            T* g = to_memory ? space_.g + at : local;
-            tile_gradient(l, tile, x, n, further ? g : nullptr, g);
-            if (!complete) return;
-            if (!plain) finish_gradient(l, tile, record, whole, space_.w + at, g, space_.sums ? space_.sums[number] : unused);
-            if (!to_memory) update(l, tile, step, g);
-        });
+        gradients(
+            me, count, x, n, further, record || whole,
+            [&](size l, const WeightTile& tile) { return to_memory ? space_.g + net_.layers[l - 1].tile_offset(tile) : nullptr; },
+            [&](size l, const WeightTile& tile, size number, T* g) {
+                if (!complete) return;
+                const T* w = space_.w + net_.layers[l - 1].tile_offset(tile);
+                if (!plain) finish_gradient(l, tile, record, whole, w, g, space_.sums ? space_.sums[number] : unused);
+                if (!to_memory) update(l, tile, step, g);
+            });
     }
 
     const Network<T>& net_;

@@ -1,0 +1,231 @@
+// Inputs that are mostly zeros, as images of digits and encoded categories are: the first layer's products skip them.
+// What is left out is x w = 0 for x = 0, so results are the same to the bit (but for the sign of a zero), and each
+// batch may be read either way. Only where the instruction set can squeeze zeros out of a vector (AVX-512).
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "backstory/dense.hpp"
+
+namespace bs {
+
+#if defined(BS_AVX512)
+inline constexpr bool skips_zeros = true;
+#else
+inline constexpr bool skips_zeros = false;
+#endif
+
+// The share of numbers that are not zero below which skipping the others pays.
+inline constexpr double most_nonzeros = 0.4;
+
+// Elements of a gradient tile, at most.
+template <class T>
+inline constexpr size tile_room = (gradient_rows + 1) * panel_width<T>;
+
+// Rows of X (n, n_in) by their numbers that are not zero.
+template <class T>
+struct Nonzeros {
+    static constexpr size group = 16;  // columns to a mask
+
+    size capacity = 0;                 // rows there is room for
+    size row = 0;                      // elements from one row of `values` and `columns` to the next
+    T* values = nullptr;               // (n, row) row i's numbers, one after another; the first counts[i] are set
+    std::uint16_t* columns = nullptr;  // (n, row) their columns
+    std::uint32_t* counts = nullptr;   // (n,)
+    std::uint16_t* masks = nullptr;    // (groups, capacity) for each group of columns and row: which are not zero
+    const T** rows = nullptr;          // (n,) where row i of X begins
+
+    // Whether a first layer is worth it: enough inputs to skip, enough outputs to do something with each number.
+    static bool suits(const Dense<T>& layer) {
+        return skips_zeros && layer.n_in >= 64 && layer.n_in < 65536 && layer.n_out > lanes<T>;
+    }
+
+    template <class Take>
+    void lay_out(size n, size n_in, T* room /* (n, run_columns<T>(n_in)) */, Take take) {
+        capacity = n, row = run_columns<T>(n_in), values = room;
+        columns = take(std::uint16_t{}, n * row + group);
+        counts = take(std::uint32_t{}, n);
+        masks = take(std::uint16_t{}, (n_in + group - 1) / group * n);
+        rows = take(static_cast<const T*>(nullptr), n);
+    }
+};
+
+#if defined(BS_AVX512)
+
+// Which of 16 numbers are not zero (NaN is not).
+BS_INLINE std::uint32_t nonzero_mask(const float* x, size count) {
+    const auto within = static_cast<__mmask16>(count < 16 ? (1u << count) - 1u : 0xffffu);
+    return _mm512_mask_cmp_ps_mask(within, _mm512_maskz_loadu_ps(within, x), _mm512_setzero_ps(), _CMP_NEQ_UQ);
+}
+BS_INLINE std::uint32_t nonzero_mask(const double* x, size count) {
+    const auto half = [&](size from) BS_INLINE_LAMBDA -> std::uint32_t {
+        const size left = count > from ? count - from : 0;
+        const auto within = static_cast<__mmask8>(left < 8 ? (1u << left) - 1u : 0xffu);
+        return _mm512_mask_cmp_pd_mask(within, _mm512_maskz_loadu_pd(within, x + from), _mm512_setzero_pd(), _CMP_NEQ_UQ);
+    };
+    return half(0) | half(8) << 8;
+}
+
+// The numbers of 16 whose bits are set, one after another; `to` has room for 16.
+BS_INLINE void squeeze(const float* x, std::uint32_t mask, float* to) {
+    const auto m = static_cast<__mmask16>(mask);
+    _mm512_storeu_ps(to, _mm512_maskz_compress_ps(m, _mm512_maskz_loadu_ps(m, x)));
+}
+BS_INLINE void squeeze(const double* x, std::uint32_t mask, double* to) {
+    const auto low = static_cast<__mmask8>(mask), high = static_cast<__mmask8>(mask >> 8);
+    _mm512_storeu_pd(to, _mm512_maskz_compress_pd(low, _mm512_maskz_loadu_pd(low, x)));
+    to += std::popcount(mask & 0xffu);
+    _mm512_storeu_pd(to, _mm512_maskz_compress_pd(high, _mm512_maskz_loadu_pd(high, x + 8)));
+}
+
+// Read one row of X into row i.
+template <class T>
+void read_nonzeros(const Nonzeros<T>& to, const T* x /* (n_in) */, size n_in, size i) {
+    T* values = to.values + i * to.row;
+    std::uint16_t* columns = to.columns + i * to.row;
+    size count = 0;
+    __m512i numbers = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (size k = 0, g = 0; k < n_in; k += to.group, ++g) {
+        const std::uint32_t mask = nonzero_mask(x + k, n_in - k);
+        squeeze(x + k, mask, values + count);
+        const __m512i squeezed = _mm512_maskz_compress_epi32(static_cast<__mmask16>(mask), numbers);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(columns + count), _mm512_cvtepi32_epi16(squeezed));
+        to.masks[g * to.capacity + i] = static_cast<std::uint16_t>(mask);
+        count += static_cast<size>(std::popcount(mask));
+        numbers = _mm512_add_epi32(numbers, _mm512_set1_epi32(to.group));
+    }
+    to.counts[i] = static_cast<std::uint32_t>(count);
+    to.rows[i] = x;
+}
+
+// Bit i: whether bit `c` of masks[i] is set, for up to 64 of them.
+BS_INLINE std::uint64_t column_bits(const std::uint16_t* masks, size count, size c) {
+    const __m512i wanted = _mm512_set1_epi16(static_cast<short>(1u << c));
+    const auto within = count < 64 ? (std::uint64_t{1} << count) - 1 : ~std::uint64_t{0};
+    const auto half = [&](size from) BS_INLINE_LAMBDA -> std::uint64_t {
+        const auto m = static_cast<__mmask32>(within >> from);
+        return _mm512_test_epi16_mask(_mm512_maskz_loadu_epi16(m, masks + from), wanted);
+    };
+    return half(0) | half(32) << 32;
+}
+
+// How many of a row's numbers are not zero.
+template <class T>
+size count_nonzeros(const T* x, size n_in) {
+    size count = 0;
+    for (size k = 0; k < n_in; k += 16) count += static_cast<size>(std::popcount(nonzero_mask(x + k, n_in - k)));
+    return count;
+}
+
+// z of one row for P full panels: c = start + the sum of x[k] w[k, :] over the row's nonzero x[k].
+//   w (n_in + 1, panel width), the next panel `panel` elements on; the last row is the bias; c likewise, c_panel on
+template <class T, int P, int NV>
+BS_INLINE void sparse_row(const T* values, const std::uint16_t* columns, size count, const T* w, size panel,
+                          const T* bias, T* c, size c_panel) {
+    constexpr size width = NV * lanes<T>;
+    V<T> sum[P][NV];
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) sum[p][v] = load(bias + p * panel + v * lanes<T>);
+    for (size t = 0; t < count; ++t) {
+        const V<T> x = set1(values[t]);
+        const T* row = w + columns[t] * width;
+#pragma GCC unroll 8
+        for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+            for (int v = 0; v < NV; ++v) sum[p][v] = fma(x, load(row + p * panel + v * lanes<T>), sum[p][v]);
+    }
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) store(c + p * c_panel + v * lanes<T>, sum[p][v]);
+}
+
+// How many of the panels from `p` on go together: 4, 2 or 1 full ones, or the narrow last one.
+template <class T>
+size panels_together(const Dense<T>& layer, size p) {
+    const size count = layer.w.count(), full = count - (layer.w.width(count - 1) < panel_width<T>);
+    const size left = full > p ? full - p : 0;
+    return left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+// The sparse twin of dense_forward.
+template <class T, class Done>
+void sparse_forward(const Dense<T>& layer, const Nonzeros<T>& x, const T* packed, Rows<T> z, size first, size last,
+                    Done done) {
+    const T* w = packed + layer.w_at;
+    const size panel = layer.w.offset(1), bias = layer.n_in;
+    const auto block = [&]<int P, int NV>(std::integral_constant<int, P>, std::integral_constant<int, NV>, size p) {
+        const T* from = w + layer.w.offset(p);
+        for (size i = first; i < last; ++i)
+            sparse_row<T, P, NV>(x.values + i * x.row, x.columns + i * x.row, x.counts[i], from, panel,
+                                 from + bias * NV * lanes<T>, z.data + p * z.step + i * z.row, z.step);
+        for (int q = 0; q < P; ++q) done(p + static_cast<size>(q));
+        return p + P;
+    };
+    constexpr std::integral_constant<int, 1> one;
+    constexpr std::integral_constant<int, 2> two;
+    constexpr std::integral_constant<int, 4> four;
+    for (size p = 0; p < layer.w.count();) {
+        const size together = panels_together(layer, p);
+        if (together == 4) p = block(four, two, p);
+        else if (together == 2) p = block(two, two, p);
+        else p = layer.w.width(p) == panel_width<T> ? block(one, two, p) : block(one, one, p);
+    }
+}
+
+// The gradients of the tiles at the same rows of W in P panels, over n rows: tile p's g is `g + p * tile_room`.
+//   d (n, NV vectors) dz of the first panel, d_panel to the next; start as g, or null for zeros
+template <class T, int P, int NV>
+void sparse_tiles(const WeightTile& tile, const Nonzeros<T>& x, const T* d, size d_row, size d_panel, size n,
+                  const T* const* start, T* g) {
+    for (size r = 0; r < tile.count(); ++r) {
+        V<T> sum[P][NV];
+#pragma GCC unroll 8
+        for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+            for (int v = 0; v < NV; ++v) sum[p][v] = start ? load(start[p] + (r * NV + v) * lanes<T>) : V<T>{};
+        if (r == tile.rows) {  // the bias
+            for (size i = 0; i < n; ++i)
+#pragma GCC unroll 8
+                for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+                    for (int v = 0; v < NV; ++v) sum[p][v] += load(d + p * d_panel + i * d_row + v * lanes<T>);
+        } else {
+            const size k = tile.k + r;
+            const std::uint16_t* masks = x.masks + k / x.group * x.capacity;
+            for (size from = 0; from < n; from += 64)
+                for (auto bits = column_bits(masks + from, n - from, k % x.group); bits; bits &= bits - 1) {
+                    const size i = from + static_cast<size>(std::countr_zero(bits));
+                    const V<T> xk = set1(x.rows[i][k]);
+                    const T* di = d + i * d_row;
+#pragma GCC unroll 8
+                    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+                        for (int v = 0; v < NV; ++v)
+                            sum[p][v] = fma(xk, load(di + p * d_panel + v * lanes<T>), sum[p][v]);
+                }
+        }
+#pragma GCC unroll 8
+        for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+            for (int v = 0; v < NV; ++v) store(g + p * tile_room<T> + (r * NV + v) * lanes<T>, sum[p][v]);
+    }
+}
+
+// The sparse twin of dense_gradient, for the tiles of `panels` panels from tile.panel on, 1, 2 or 4 of them.
+template <class T>
+void sparse_gradient(const Dense<T>& layer, const WeightTile& tile, size panels, const Nonzeros<T>& x, Rows<const T> dz,
+                     size n, const T* const* start, T* g) {
+    const T* d = dz.data + tile.panel * dz.step;
+    if (panels == 4) sparse_tiles<T, 4, 2>(tile, x, d, dz.row, dz.step, n, start, g);
+    else if (panels == 2) sparse_tiles<T, 2, 2>(tile, x, d, dz.row, dz.step, n, start, g);
+    else if (layer.w.width(tile.panel) == panel_width<T>) sparse_tiles<T, 1, 2>(tile, x, d, dz.row, dz.step, n, start, g);
+    else sparse_tiles<T, 1, 1>(tile, x, d, dz.row, dz.step, n, start, g);
+}
+
+#endif
+
+}  // namespace bs

@@ -381,7 +381,7 @@ class Network:
         flag("fit", shuffle=shuffle)
         chosen = read_optimizer(optimizer)
         data = arguments.training_data(self.spec, X, y, sample_weight, class_weight)
-        data, held_out = arguments.validation_data(self.spec, data, validation, self.seed)
+        data, held_out = arguments.validation_data(self.spec, data, validation, self._engine(engine), self.seed)
         bounds = arguments.read_clip(clip)
         per_epoch, per_steps = read_callbacks(callbacks)
         options = Options(

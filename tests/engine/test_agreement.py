@@ -90,6 +90,14 @@ def test_what_else_fit_can_do_is_done_alike(extra: str, penalty: str, dtype: str
         assert relative_difference(native, reference) <= TOLERANCE[dtype]
 
 
+@pytest.mark.parametrize("penalty", [bs.L1(0.1), bs.L2(0.1)])
+def test_weights_whose_squares_are_too_large_have_the_penalty_of_the_reference(penalty: Any) -> None:
+    net = network([3, 2], "tanh", "identity", "half_squared_error", penalty=penalty)
+    net.weights[0][:] = 1e160
+    X, y = np.zeros((1, 3)), np.zeros((1, 2))
+    assert net.loss(X, y) == pytest.approx(net.loss(X, y, engine="reference"))
+
+
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("biases", [True, False])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,17 @@ def test_a_fraction_is_held_out_before_training() -> None:
     assert np.isfinite(history.validation_loss).all()
     held_out = np.sort(permutations(~net.seed, range(1), 50)[0][:10])
     assert history.validation_loss[-1] == pytest.approx(net.loss(X[held_out], Y[held_out]))
+
+
+def test_early_stopping_holds_one_copy_of_the_weights() -> None:
+    net = bs.Network([3, 5_000, 2], seed=1)
+    net.fit(X, Y, optimizer=bs.SGD(1e-5))
+    tracemalloc.start()
+    history = net.fit(X, Y, optimizer=bs.SGD(1e-5), epochs=5, early_stopping=5, shuffle=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert history.best_epoch == 4
+    assert peak < 1.5 * net.parameters.nbytes
 
 
 def test_early_stopping_keeps_the_best_weights() -> None:

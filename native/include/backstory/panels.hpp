@@ -96,7 +96,8 @@ public:
             if (!memory_) throw std::bad_alloc();
             capacity_ = whole;
 #if defined(MADV_HUGEPAGE)
-            if (page == huge_page) madvise(memory_.get(), whole, MADV_HUGEPAGE);  // a wish: nothing depends on it
+            // A wish: nothing depends on it. What does not fill a page stays small, as a page once touched is all there.
+            if (page == huge_page) madvise(memory_.get(), capacity / page * page, MADV_HUGEPAGE);
 #endif
         }
         std::fill_n(memory_.get(), capacity, 0);

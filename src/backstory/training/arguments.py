@@ -16,7 +16,7 @@ from backstory.data.arrays import (
     numeric_array,
     row_weights,
 )
-from backstory.engine.counter import permutations
+from backstory.engine.contract import Engine
 from backstory.errors import ConfigurationError, DataError, unknown
 from backstory.functions import Domain, Interval, Simplex, Values
 from backstory.network.spec import Spec
@@ -160,7 +160,7 @@ def training_data(spec: Spec, X: Any, y: Any, sample_weight: Any = None, class_w
     return Data(rows, aims, weight)
 
 
-def validation_data(spec: Spec, data: Data, validation: Any, seed: int) -> tuple[Data, Data | None]:
+def validation_data(spec: Spec, data: Data, validation: Any, engine: Engine, seed: int) -> tuple[Data, Data | None]:
     """(training rows, validation rows): a set of the user's own, or a seeded fraction of the training rows."""
     if validation is None:
         return data, None
@@ -176,7 +176,7 @@ def validation_data(spec: Spec, data: Data, validation: Any, seed: int) -> tuple
     held_out = max(1, round(validation * len(data)))
     if held_out >= len(data):
         raise DataError(f"validation={validation} of {len(data)} rows leaves none to train on. Give more rows.")
-    order = permutations(~seed, range(1), len(data))[0]
+    order = engine.permutations(~seed, range(1), len(data))[0]
     parts = take(data, np.sort(order[held_out:])), take(data, np.sort(order[:held_out]))
     for part, use in zip(parts, ("train", "validate"), strict=True):
         if part.sample_weight is not None and not part.sample_weight.any():

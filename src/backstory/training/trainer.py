@@ -273,7 +273,9 @@ class Trainer:
             return
         loss = self._watched(figures)
         if loss < (self.best[0] if self.best else math.inf) - early.min_delta:
-            self.best = loss, len(self.history) - 1, self.parameters.copy()
+            weights = self.best[2] if self.best else np.empty_like(self.parameters)  # never two copies of them
+            weights[:] = self.parameters
+            self.best = loss, len(self.history) - 1, weights
 
     def _watched(self, figures: Epoch) -> float:
         """The loss that early stopping and ReduceOnPlateau go by."""

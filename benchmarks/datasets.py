@@ -27,7 +27,7 @@ def lacks(work: Work, mnist: Path | None) -> str:
 
 def task(work: Work, mnist: Path | None, seed: int = 0) -> Task:
     """The work with its rows: drawn, or from its data set."""
-    if work.data == "drawn":
+    if work.data in ("drawn", "dense"):
         return make(work, seed)
     if work.data == "digits":
         return task_of(work, *digits(), seed)

@@ -49,8 +49,8 @@ is asked was written down before it was built; a figure that is not reached is s
 - Time per step is not time to a good model; that depends on the data and on the hyper-parameters.
 - Validation and callbacks are left out, for everybody.
 - The data are drawn from a random generator where no data set is named. Networks with 784 inputs get rows like images
-  of digits, in which four in five numbers are 0, and backstory skips zeros where the processor has AVX-512; a row marked
-  "inputs without zeros" shows what is left of the ratio where there are none to skip.
+  of digits, in which four in five numbers are 0, and backstory skips zeros; a row marked "inputs without zeros" shows
+  what is left of the ratio where there are none to skip.
 
 ## The machine
 

@@ -191,10 +191,8 @@ struct Inputs {
 template <class T>
 bool mostly_zeros(const Source<T>& source, size n_in, size first, size last) {
     size found = 0, asked = 0;
-#if defined(BS_AVX512)
     for (size i = first; i < last; i += std::max<size>(1, (last - first) / 8), asked += n_in)
         found += count_nonzeros(source.X + source.row(i) * static_cast<std::ptrdiff_t>(n_in), n_in);
-#endif
     return static_cast<double>(found) < most_nonzeros * static_cast<double>(asked);
 }
 
@@ -203,12 +201,11 @@ template <class T>
 Inputs<T> read_inputs(const Network<T>& net, const Buffers<T>& at, const Source<T>& source, size begin, size end, size first,
                       size last, bool may_skip_zeros = true) {
     if (begin == end) return {};
-    if constexpr (skips_zeros)
-        if (may_skip_zeros && at.nonzeros.columns && mostly_zeros(source, net.n_in, begin, end)) {
-            for (size i = first; i < last; ++i)
-                read_nonzeros(at.nonzeros, source.X + source.row(i) * static_cast<std::ptrdiff_t>(net.n_in), net.n_in, i);
-            return {{}, &at.nonzeros};
-        }
+    if (may_skip_zeros && at.nonzeros.columns && mostly_zeros(source, net.n_in, begin, end)) {
+        for (size i = first; i < last; ++i)
+            read_nonzeros(at.nonzeros, source.X + source.row(i) * static_cast<std::ptrdiff_t>(net.n_in), net.n_in, i);
+        return {{}, &at.nonzeros};
+    }
     const Rows<const T> there = inputs_in_place(net, source, begin, end);
     if (there.data) return {there};
     gather(net, source, at.x, first, last);
@@ -230,9 +227,7 @@ void forward(const Network<T>& net, Buffers<T>& at, const Inputs<T>& x, const We
     const size L = net.layers.size();
     Rows<const T> a_prev = x.rows;
     const auto products = [&](size l, auto done) {
-#if defined(BS_AVX512)
         if (l == 1 && x.nonzeros) return sparse_forward<T>(net.layers[0], *x.nonzeros, w.packed, at.a[1], first, last, done);
-#endif
         dense_forward<T>(net.layers[l - 1], a_prev, w, at.a[l], first, last, done);
     };
     for (size l = 1; l < L; ++l) {

@@ -1,6 +1,6 @@
 // Inputs that are mostly zeros, as images of digits and encoded categories are: the first layer's products skip them.
 // What is left out is x w = 0 for x = 0, so results are the same to the bit (but for the sign of a zero), and each
-// batch may be read either way. Only where the instruction set can squeeze zeros out of a vector (AVX-512).
+// batch may be read either way.
 #pragma once
 
 #include <bit>
@@ -10,14 +10,13 @@
 
 namespace bs {
 
+// The share of numbers that are not zero below which skipping the others pays, as measured; less where finding them
+// takes a loop instead of an instruction.
 #if defined(BS_AVX512)
-inline constexpr bool skips_zeros = true;
-#else
-inline constexpr bool skips_zeros = false;
-#endif
-
-// The share of numbers that are not zero below which skipping the others pays.
 inline constexpr double most_nonzeros = 0.4;
+#else
+inline constexpr double most_nonzeros = 0.1;
+#endif
 
 // Elements of a gradient tile, at most.
 template <class T>
@@ -38,7 +37,7 @@ struct Nonzeros {
 
     // Whether a first layer is worth it: enough inputs to skip, enough outputs to do something with each number.
     static bool suits(const Dense<T>& layer) {
-        return skips_zeros && layer.n_in >= 64 && layer.n_in < 65536 && layer.n_out > lanes<T>;
+        return layer.n_in >= 64 && layer.n_in < 65536 && layer.n_out > lanes<T>;
     }
 
     template <class Take>
@@ -51,63 +50,72 @@ struct Nonzeros {
     }
 };
 
+// Which of 16 numbers, or of the first `count`, are not zero (NaN is not): bit j for x[j].
+template <class T>
+BS_INLINE std::uint32_t nonzero_mask(const T* x, size count) {
+    std::uint32_t mask = 0;
 #if defined(BS_AVX512)
-
-// Which of 16 numbers are not zero (NaN is not).
-BS_INLINE std::uint32_t nonzero_mask(const float* x, size count) {
-    const auto within = static_cast<__mmask16>(count < 16 ? (1u << count) - 1u : 0xffffu);
-    return _mm512_mask_cmp_ps_mask(within, _mm512_maskz_loadu_ps(within, x), _mm512_setzero_ps(), _CMP_NEQ_UQ);
-}
-BS_INLINE std::uint32_t nonzero_mask(const double* x, size count) {
-    const auto half = [&](size from) BS_INLINE_LAMBDA -> std::uint32_t {
-        const size left = count > from ? count - from : 0;
-        const auto within = static_cast<__mmask8>(left < 8 ? (1u << left) - 1u : 0xffu);
-        return _mm512_mask_cmp_pd_mask(within, _mm512_maskz_loadu_pd(within, x + from), _mm512_setzero_pd(), _CMP_NEQ_UQ);
-    };
-    return half(0) | half(8) << 8;
+    for (size from = 0; from < 16 && from < count; from += lanes<T>) {
+        const V<T> part = load_first(x + from, static_cast<std::ptrdiff_t>(std::min<size>(count - from, lanes<T>)));
+        if constexpr (sizeof(T) == 4) mask |= _mm512_cmp_ps_mask(__m512(part), _mm512_setzero_ps(), _CMP_NEQ_UQ);
+        else mask |= static_cast<std::uint32_t>(_mm512_cmp_pd_mask(__m512d(part), _mm512_setzero_pd(), _CMP_NEQ_UQ)) << from;
+    }
+#else
+    for (size j = 0; j < 16 && j < count; ++j) mask |= std::uint32_t{x[j] != 0} << j;
+#endif
+    return mask;
 }
 
-// The numbers of 16 whose bits are set, one after another; `to` has room for 16.
-BS_INLINE void squeeze(const float* x, std::uint32_t mask, float* to) {
-    const auto m = static_cast<__mmask16>(mask);
-    _mm512_storeu_ps(to, _mm512_maskz_compress_ps(m, _mm512_maskz_loadu_ps(m, x)));
+// Those of 16 numbers whose bits are set, one after another, and their columns, of which the first is `k`.
+//   to, columns: room for 16
+template <class T>
+BS_INLINE void squeeze(const T* x, std::uint32_t mask, size k, T* to, std::uint16_t* columns) {
+#if defined(BS_AVX512)
+    const __m512i numbers = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i kept = _mm512_maskz_compress_epi32(static_cast<__mmask16>(mask), numbers);
+    const __m512i shifted = _mm512_add_epi32(kept, _mm512_set1_epi32(static_cast<int>(k)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(columns), _mm512_cvtepi32_epi16(shifted));
+    if constexpr (sizeof(T) == 4) {
+        const auto m = static_cast<__mmask16>(mask);
+        _mm512_storeu_ps(to, _mm512_maskz_compress_ps(m, _mm512_maskz_loadu_ps(m, x)));
+    } else {
+        const auto low = static_cast<__mmask8>(mask), high = static_cast<__mmask8>(mask >> 8);
+        _mm512_storeu_pd(to, _mm512_maskz_compress_pd(low, _mm512_maskz_loadu_pd(low, x)));
+        _mm512_storeu_pd(to + std::popcount(mask & 0xffu), _mm512_maskz_compress_pd(high, _mm512_maskz_loadu_pd(high, x + 8)));
+    }
+#else
+    for (size j = 0; j < 16; ++j)
+        if (mask >> j & 1) *to++ = x[j], *columns++ = static_cast<std::uint16_t>(k + j);
+#endif
 }
-BS_INLINE void squeeze(const double* x, std::uint32_t mask, double* to) {
-    const auto low = static_cast<__mmask8>(mask), high = static_cast<__mmask8>(mask >> 8);
-    _mm512_storeu_pd(to, _mm512_maskz_compress_pd(low, _mm512_maskz_loadu_pd(low, x)));
-    to += std::popcount(mask & 0xffu);
-    _mm512_storeu_pd(to, _mm512_maskz_compress_pd(high, _mm512_maskz_loadu_pd(high, x + 8)));
+
+// Bit i: whether bit `c` of masks[i] is set, for up to 64 of them.
+BS_INLINE std::uint64_t column_bits(const std::uint16_t* masks, size count, size c) {
+    std::uint64_t bits = 0;
+#if defined(BS_AVX512)
+    const __m512i wanted = _mm512_set1_epi16(static_cast<short>(1u << c));
+    for (size from = 0; from < 64 && from < count; from += 32) {
+        const auto within = static_cast<__mmask32>(count - from < 32 ? (1u << (count - from)) - 1u : ~0u);
+        bits |= std::uint64_t{_mm512_test_epi16_mask(_mm512_maskz_loadu_epi16(within, masks + from), wanted)} << from;
+    }
+#else
+    for (size i = 0; i < 64 && i < count; ++i) bits |= std::uint64_t{masks[i] >> c & 1u} << i;
+#endif
+    return bits;
 }
 
 // Read one row of X into row i.
 template <class T>
 void read_nonzeros(const Nonzeros<T>& to, const T* x /* (n_in) */, size n_in, size i) {
-    T* values = to.values + i * to.row;
-    std::uint16_t* columns = to.columns + i * to.row;
     size count = 0;
-    __m512i numbers = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    for (size k = 0, g = 0; k < n_in; k += to.group, ++g) {
+    for (size k = 0; k < n_in; k += to.group) {
         const std::uint32_t mask = nonzero_mask(x + k, n_in - k);
-        squeeze(x + k, mask, values + count);
-        const __m512i squeezed = _mm512_maskz_compress_epi32(static_cast<__mmask16>(mask), numbers);
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(columns + count), _mm512_cvtepi32_epi16(squeezed));
-        to.masks[g * to.capacity + i] = static_cast<std::uint16_t>(mask);
+        squeeze(x + k, mask, k, to.values + i * to.row + count, to.columns + i * to.row + count);
+        to.masks[k / to.group * to.capacity + i] = static_cast<std::uint16_t>(mask);
         count += static_cast<size>(std::popcount(mask));
-        numbers = _mm512_add_epi32(numbers, _mm512_set1_epi32(to.group));
     }
     to.counts[i] = static_cast<std::uint32_t>(count);
     to.rows[i] = x;
-}
-
-// Bit i: whether bit `c` of masks[i] is set, for up to 64 of them.
-BS_INLINE std::uint64_t column_bits(const std::uint16_t* masks, size count, size c) {
-    const __m512i wanted = _mm512_set1_epi16(static_cast<short>(1u << c));
-    const auto within = count < 64 ? (std::uint64_t{1} << count) - 1 : ~std::uint64_t{0};
-    const auto half = [&](size from) BS_INLINE_LAMBDA -> std::uint64_t {
-        const auto m = static_cast<__mmask32>(within >> from);
-        return _mm512_test_epi16_mask(_mm512_maskz_loadu_epi16(m, masks + from), wanted);
-    };
-    return half(0) | half(32) << 32;
 }
 
 // How many of a row's numbers are not zero.
@@ -225,7 +233,5 @@ void sparse_gradient(const Dense<T>& layer, const WeightTile& tile, size panels,
     else if (layer.w.width(tile.panel) == panel_width<T>) sparse_tiles<T, 1, 2>(tile, x, d, dz.row, dz.step, n, start, g);
     else sparse_tiles<T, 1, 1>(tile, x, d, dz.row, dz.step, n, start, g);
 }
-
-#endif
 
 }  // namespace bs

@@ -210,32 +210,28 @@ public:
 
     // ... of the first layer's tiles, from inputs that are mostly zeros: panels together, which share finding them.
     template <class Room, class Done>
-    void few_gradients([[maybe_unused]] int me, [[maybe_unused]] int count, [[maybe_unused]] const Nonzeros<T>& x,
-                       [[maybe_unused]] size n, [[maybe_unused]] bool further, [[maybe_unused]] Room room,
-                       [[maybe_unused]] Done done, [[maybe_unused]] T* local) {
-#if defined(BS_AVX512)
+    void few_gradients(int me, int count, const Nonzeros<T>& x, size n, bool further, Room room, Done done, T* local) {
         const Dense<T>& layer = net_.layers[0];
         const Share mine = share(layer.tiles_per_panel(), me, count);
+        const auto number = [&](size panel, size b) { return panel * layer.tiles_per_panel() + b; };
         for (size b = mine.first; b < mine.last; ++b)
             for (size p = 0, together; p < layer.w.count(); p += together) {
                 together = panels_together(layer, p);
                 T* places[4];
                 for (size q = 0; q < together; ++q) {
-                    places[q] = room(1, layer.tile((p + q) * layer.tiles_per_panel() + b));
-                    const T* w = space_.w + layer.tile_offset(layer.tile((p + q) * layer.tiles_per_panel() + b));
-                    for (size at = 0; at < tile_lines<T>; ++at) prefetch(w + at * line<T>);
+                    const WeightTile tile = layer.tile(number(p + q, b));
+                    places[q] = room(1, tile);
+                    for (size at = 0; at < tile_lines<T>; ++at) prefetch(space_.w + layer.tile_offset(tile) + at * line<T>);
                 }
-                const WeightTile first = layer.tile(p * layer.tiles_per_panel() + b);
-                sparse_gradient<T>(layer, first, together, x, space_.at.d[1], n, further ? places : nullptr, local);
+                sparse_gradient<T>(layer, layer.tile(number(p, b)), together, x, space_.at.d[1], n,
+                                   further ? places : nullptr, local);
                 for (size q = 0; q < together; ++q) {
-                    const size number = (p + q) * layer.tiles_per_panel() + b;
-                    const WeightTile tile = layer.tile(number);
+                    const WeightTile tile = layer.tile(number(p + q, b));
                     T* g = local + q * tile_room<T>;
                     if (places[q]) std::copy_n(g, tile.count() * layer.w.width(tile.panel), places[q]), g = places[q];
-                    done(size{1}, tile, layer.tile_at + number, g);
+                    done(size{1}, tile, layer.tile_at + number(p + q, b), g);
                 }
             }
-#endif
     }
 
     // The data's gradient of a tile complete: add the penalty's, note what the whole needs, clip by value.

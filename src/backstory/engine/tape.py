@@ -72,7 +72,7 @@ class Graph:
     --------
     >>> from backstory.expressions import parse
     >>> graph = Graph(["z"])
-    >>> graph.tape([graph.value(parse("exp(-z)/(1 + exp(-z))"))]).instructions
+    >>> graph.tape([graph.value(parse("exp(-z)/(2 + exp(-z))"))]).instructions
     (('neg', 3, 0, 0, 0), ('exp', 3, 3, 0, 0), ('add', 4, 2, 3, 0), ('div', 1, 3, 4, 0))
     """
 

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -316,6 +317,15 @@ def test_class_weights_name_what_they_do_not_know() -> None:
         classifier().fit(X, LABELS, class_weight="balance")
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt even where these tests run in a shell's background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_keeps_the_steps_done() -> None:
     """Ctrl-C comes while the engine works: the weights, the count of steps and the history stay together."""
     rng = np.random.default_rng(0)

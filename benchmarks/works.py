@@ -139,8 +139,8 @@ WORKS: tuple[Work, ...] = (
     Work((2, 2, 2), "sigmoid", "sigmoid", "half_squared_error", 1, "sgd", 0.1, 10_000, targets=(Target(2),)),
     Work((2, 8, 8, 1), "tanh", *REGRESSION, 10, "sgd", 0.01, 10_000, targets=(Target(15),)),
     Work((8, 64, 64, 1), "relu", *REGRESSION, 200, "adam", 1e-3, 20_000, targets=(Target(2.5),)),
-    Work((784, 128, 10), "relu", *CLASSES, 128, "adam", 1e-3, 59_904, targets=(Target(1.6),)),
-    Work((784, 128, 10), "relu", *CLASSES, 128, "adam", 1e-3, 59_904, data="dense"),
+    Work((784, 128, 10), "relu", *CLASSES, 128, "adam", 1e-3, 12_800, targets=(Target(1.6),)),
+    Work((784, 128, 10), "relu", *CLASSES, 128, "adam", 1e-3, 12_800, data="dense"),
     Work((784, 1000, 10), "relu", *CLASSES, 128, "adam", 1e-3, 7_680, targets=(Target(1.25),)),
     Work(LARGE, "tanh", *CLASSES, 256, "sgd", 0.01, 1_024, targets=(Target(1.1),), peak_share=0.85),
     Work(

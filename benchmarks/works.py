@@ -17,7 +17,7 @@ TITLES = {
     "gradient": "loss and gradient of a batch, ",
     "prediction": "prediction, ",
     "online": "online update, ",
-    "formula": "an epoch with the user's own formula, ",
+    "formula": "own formula, ",
     "accuracy": "time to 98 % on MNIST, ",
     "estimator": "MLPClassifier.fit, ",
 }

@@ -60,7 +60,7 @@ $(VENV)/.built-with: $(VENV)/.created pyproject.toml
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.built-with $(BUILT_FROM)
-	@echo "Building and installing backstory (the first time takes a minute or two)"
+	@echo "Building and installing backstory (the first time takes a few minutes)"
 	@PATH="$(abspath $(BIN)):$$PATH" $(PIP) install --quiet --no-build-isolation --editable .
 	@touch $@
 

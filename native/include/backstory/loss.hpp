@@ -40,7 +40,7 @@ struct SquaredError {
         const X a = activation.value(z), error = a - y;
         loss = all<X>(scale) * error * error;
         if constexpr (std::is_same_v<F, Sigmoid>)
-            dz = error * (a * sigmoid_complement(z));  // ready sooner than 1 - a, and right where a is nearly 1
+            dz = error * (a * sigmoid(-z, exp_factors(minus_abs(z))));  // sooner than 1 - a, and right for a near 1
         else
             dz = activation.backward(error, a);
         if (2 * scale != 1) dz = dz * all<X>(2 * scale);
@@ -53,11 +53,10 @@ struct BinaryCrossEntropy {
     T keep, shift;  // label smoothing: y becomes y keep + shift
     template <VectorLike X>
     BS_INLINE void operator()(X z, X y, X& loss, X& dz) const {
-        const X target = fma(y, all<X>(keep), all<X>(shift)), one = all<X>(T(1));
-        const auto factors = exp_factors(minus_abs(z));
-        const X e = factors.p * factors.power;
-        loss = (max(X{}, z) - target * z) + log1p(e);
-        dz = select(z >= X{}, one, e) / fma(factors.p, factors.power, one) - target;
+        const X target = fma(y, all<X>(keep), all<X>(shift));
+        const auto e = exp_factors(minus_abs(z));
+        loss = (max(X{}, z) - target * z) + log1p(e.p * e.power);
+        dz = sigmoid(z, e) - target;
     }
 };
 

@@ -207,18 +207,15 @@ BS_INLINE ExpFactors<X> exp_factors(X x) {
     return {expm1_reduced(e.r) + all<X>(T(1)), scale_by_power(all<X>(T(1)), e)};
 }
 
-// 1 / (1 + exp(-x)), and 1 minus that.
+// 1 / (1 + exp(-x)); with exp(-|x|) at hand, as some need it for more than this.
 template <VectorLike X>
-BS_INLINE X sigmoid(X x) {
+BS_INLINE X sigmoid(X x, const ExpFactors<X>& e) {
     const X one = all<X>(element<X>(1));
-    const auto e = exp_factors(minus_abs(x));
     return select(x >= X{}, one, e.p * e.power) / fma(e.p, e.power, one);
 }
 template <VectorLike X>
-BS_INLINE X sigmoid_complement(X x) {
-    const X one = all<X>(element<X>(1));
-    const auto e = exp_factors(minus_abs(x));
-    return select(x >= X{}, e.p * e.power, one) / fma(e.p, e.power, one);
+BS_INLINE X sigmoid(X x) {
+    return sigmoid(x, exp_factors(minus_abs(x)));
 }
 
 template <VectorLike X>

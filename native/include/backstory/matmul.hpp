@@ -170,7 +170,9 @@ inline constexpr size fetch_every = 8;
 template <class T>
 inline constexpr size line = 64 / sizeof(T);
 template <class T>
-inline constexpr size tile_lines = (gradient_rows + 1) * panel_width<T> / line<T>;
+inline constexpr size tile_room = (gradient_rows + 1) * panel_width<T>;  // elements of a tile, at most
+template <class T>
+inline constexpr size tile_lines = tile_room<T> / line<T>;
 
 // Operands of one gradient tile.
 template <class T>

@@ -53,17 +53,13 @@ public:
     }
 
 private:
-    const T* input(const Source<T>& source, size r) const {
-        return source.X + source.row(r) * static_cast<std::ptrdiff_t>(net_.n_in);
-    }
-
     // R rows forward, through the loss and back to dz^1; online, where they are the batch, W is updated on the way.
     template <int R, bool ONLINE>
     BS_INLINE void rows(const Source<T>& source, size first, const Step<T>& step) {
         const NarrowLayer<T>*const begin = layers_.data(), *const last = begin + layers_.size() - 1;
         const T* from[R];  // each row's inputs of the layer
 #pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) from[r] = input(source, first + r);
+        for (int r = 0; r < R; ++r) from[r] = source.x(first + r, net_.n_in);
         X z[R], a[R]{};
         for (const NarrowLayer<T>* layer = begin;; ++layer) {
             const size n_in = layer->n_in;
@@ -108,7 +104,7 @@ private:
                     for (int r = 0; r < R; ++r) da[r] = fma(dzj(r, j), load<T, N>(wj + j * stride), da[r]);
             }
             if (ONLINE) {
-                const T* values = layer == begin ? input(source, 0) : layer->values;
+                const T* values = layer == begin ? source.x(0, net_.n_in) : layer->values;
                 for (size k = 0; k < n_in; ++k) update(*layer, k, all<X>(values[k]) * z[0], step, true);
                 if (layer->has_bias) update(*layer, n_in, z[0], step, false);
                 if (layer != begin) transpose(*layer);
@@ -174,7 +170,7 @@ private:
         const T *d = layer.dz, *values = layer.values;
         X g[K]{}, sum{};
         for (size r = 0; r < n; ++r, d += stride) {
-            const T* a = (values ? values + r * stride : input(source, r)) + k;
+            const T* a = (values ? values + r * stride : source.x(r, net_.n_in)) + k;
             const X dz = load<T, N>(d);
 #pragma GCC unroll 8
             for (int q = 0; q < K; ++q) g[q] = fma(all<X>(a[q]), dz, g[q]);

@@ -113,6 +113,7 @@ struct Source {
     const std::int64_t* rows = nullptr;
     std::ptrdiff_t first = 0;
 
+    const T* x(size i, size n_in) const { return X + row(i) * static_cast<std::ptrdiff_t>(n_in); }
     std::ptrdiff_t row(size i) const { return rows ? rows[i] : first + static_cast<std::ptrdiff_t>(i); }
 };
 
@@ -171,7 +172,7 @@ Rows<const T> inputs_in_place(const Network<T>& net, const Source<T>& source, si
 template <class T>
 void gather(const Network<T>& net, const Source<T>& source, const Rows<T>& x, size first, size last) {
     for (size i = first; i < last; ++i) {
-        const T* from = source.X + source.row(i) * static_cast<std::ptrdiff_t>(net.n_in);
+        const T* from = source.x(i, net.n_in);
         T* to = x.data + i * x.row;
         size k = 0;
         for (; k + x.run <= net.n_in; k += x.run, to += x.step)
@@ -192,7 +193,7 @@ template <class T>
 bool mostly_zeros(const Source<T>& source, size n_in, size first, size last) {
     size found = 0, asked = 0;
     for (size i = first; i < last; i += std::max<size>(1, (last - first) / 8), asked += n_in)
-        found += count_nonzeros(source.X + source.row(i) * static_cast<std::ptrdiff_t>(n_in), n_in);
+        found += count_nonzeros(source.x(i, n_in), n_in);
     return static_cast<double>(found) < most_nonzeros * static_cast<double>(asked);
 }
 
@@ -203,7 +204,7 @@ Inputs<T> read_inputs(const Network<T>& net, const Buffers<T>& at, const Source<
     if (begin == end) return {};
     if (may_skip_zeros && at.nonzeros.columns && mostly_zeros(source, net.n_in, begin, end)) {
         for (size i = first; i < last; ++i)
-            read_nonzeros(at.nonzeros, source.X + source.row(i) * static_cast<std::ptrdiff_t>(net.n_in), net.n_in, i);
+            read_nonzeros(at.nonzeros, source.x(i, net.n_in), net.n_in, i);
         return {{}, &at.nonzeros};
     }
     const Rows<const T> there = inputs_in_place(net, source, begin, end);

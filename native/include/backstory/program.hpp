@@ -30,7 +30,7 @@ public:
         std::atomic<bool> finite{true};
         each_block(n, count, block, [&](size first, size last, Source<T> source) {
             source.X = X;
-            if (!all_finite(X + source.row(first) * static_cast<std::ptrdiff_t>(net_.n_in), (last - first) * net_.n_in))
+            if (!all_finite(source.x(first, net_.n_in), (last - first) * net_.n_in))
                 finite.store(false, std::memory_order_relaxed);
             forward_block(*space, w, source, first, last);
             output_activation(*space, first, last);

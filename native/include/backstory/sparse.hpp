@@ -18,10 +18,6 @@ inline constexpr double most_nonzeros = 0.4;
 inline constexpr double most_nonzeros = 0.1;
 #endif
 
-// Elements of a gradient tile, at most.
-template <class T>
-inline constexpr size tile_room = (gradient_rows + 1) * panel_width<T>;
-
 // Rows of X (n, n_in) by their numbers that are not zero.
 template <class T>
 struct Nonzeros {
@@ -159,29 +155,30 @@ size panels_together(const Dense<T>& layer, size p) {
     return left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
+// Call use<P, NV>() for those P panels of NV vectors.
+template <class T, class Use>
+BS_INLINE void with_panels(const Dense<T>& layer, size p, Use use) {
+    const size together = panels_together(layer, p);
+    if (together == 4) use.template operator()<4, 2>();
+    else if (together == 2) use.template operator()<2, 2>();
+    else if (layer.w.width(p) == panel_width<T>) use.template operator()<1, 2>();
+    else use.template operator()<1, 1>();
+}
+
 // The sparse twin of dense_forward.
 template <class T, class Done>
 void sparse_forward(const Dense<T>& layer, const Nonzeros<T>& x, const T* packed, Rows<T> z, size first, size last,
                     Done done) {
     const T* w = packed + layer.w_at;
     const size panel = layer.w.offset(1), bias = layer.n_in;
-    const auto block = [&]<int P, int NV>(std::integral_constant<int, P>, std::integral_constant<int, NV>, size p) {
-        const T* from = w + layer.w.offset(p);
-        for (size i = first; i < last; ++i)
-            sparse_row<T, P, NV>(x.values + i * x.row, x.columns + i * x.row, x.counts[i], from, panel,
-                                 from + bias * NV * lanes<T>, z.data + p * z.step + i * z.row, z.step);
-        for (int q = 0; q < P; ++q) done(p + static_cast<size>(q));
-        return p + P;
-    };
-    constexpr std::integral_constant<int, 1> one;
-    constexpr std::integral_constant<int, 2> two;
-    constexpr std::integral_constant<int, 4> four;
-    for (size p = 0; p < layer.w.count();) {
-        const size together = panels_together(layer, p);
-        if (together == 4) p = block(four, two, p);
-        else if (together == 2) p = block(two, two, p);
-        else p = layer.w.width(p) == panel_width<T> ? block(one, two, p) : block(one, one, p);
-    }
+    for (size p = 0; p < layer.w.count(); p += panels_together(layer, p))
+        with_panels(layer, p, [&]<int P, int NV>() {
+            const T* from = w + layer.w.offset(p);
+            for (size i = first; i < last; ++i)
+                sparse_row<T, P, NV>(x.values + i * x.row, x.columns + i * x.row, x.counts[i], from, panel,
+                                     from + bias * NV * lanes<T>, z.data + p * z.step + i * z.row, z.step);
+            for (int q = 0; q < P; ++q) done(p + static_cast<size>(q));
+        });
 }
 
 // The gradients of the tiles at the same rows of W in P panels, over n rows: tile p's g is `g + p * tile_room`.
@@ -223,15 +220,13 @@ void sparse_tiles(const WeightTile& tile, const Nonzeros<T>& x, const T* d, size
     }
 }
 
-// The sparse twin of dense_gradient, for the tiles of `panels` panels from tile.panel on, 1, 2 or 4 of them.
+// The sparse twin of dense_gradient, for the tiles of all panels that go together from tile.panel on.
 template <class T>
-void sparse_gradient(const Dense<T>& layer, const WeightTile& tile, size panels, const Nonzeros<T>& x, Rows<const T> dz,
-                     size n, const T* const* start, T* g) {
-    const T* d = dz.data + tile.panel * dz.step;
-    if (panels == 4) sparse_tiles<T, 4, 2>(tile, x, d, dz.row, dz.step, n, start, g);
-    else if (panels == 2) sparse_tiles<T, 2, 2>(tile, x, d, dz.row, dz.step, n, start, g);
-    else if (layer.w.width(tile.panel) == panel_width<T>) sparse_tiles<T, 1, 2>(tile, x, d, dz.row, dz.step, n, start, g);
-    else sparse_tiles<T, 1, 1>(tile, x, d, dz.row, dz.step, n, start, g);
+void sparse_gradient(const Dense<T>& layer, const WeightTile& tile, const Nonzeros<T>& x, Rows<const T> dz, size n,
+                     const T* const* start, T* g) {
+    with_panels(layer, tile.panel, [&]<int P, int NV>() {
+        sparse_tiles<T, P, NV>(tile, x, dz.data + tile.panel * dz.step, dz.row, dz.step, n, start, g);
+    });
 }
 
 }  // namespace bs

@@ -54,7 +54,7 @@ struct OperationRow {
 // computes e once and gives it to their parts.
 template <VectorLike X>
 BS_INLINE X exp_minus_abs(X z) {
-    return exp(-abs(z));
+    return exp(minus_abs(z));
 }
 // log(1 + e) for e in [0, 1], as 2 artanh(e / (2 + e)).
 template <VectorLike X>

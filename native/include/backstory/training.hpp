@@ -109,10 +109,8 @@ public:
             free_weights_.push_back(chunk.frozen.empty() || !chunk.frozen[at]);
             free_biases_.push_back(net.biases && (chunk.frozen.empty() || !chunk.frozen[at + 1]));
         }
-        const auto all_of = [](const std::vector<char>& flags) { return std::ranges::count(flags, 0) == 0; };
-        const bool plain = net.l1 == 0 && net.l2 == 0 && !whole_needed() && !chunk.clip_value && !rule.hides_nan;
-        if (plain && chunk.dropout.empty() && all_of(free_weights_) && (!net.biases || all_of(free_biases_)))
-            choose_narrow(narrow_width(net));
+        plain_ = net.l1 == 0 && net.l2 == 0 && !whole_needed() && !chunk.clip_value && !rule.hides_nan;
+        if (plain_ && chunk.dropout.empty() && std::ranges::count(chunk.frozen, true) == 0) choose_narrow(narrow_width(net));
     }
 
     // Take the steps on `threads` threads. `interrupted` is asked every `pause_seconds` whether to stop early.
@@ -223,8 +221,7 @@ public:
                     places[q] = room(1, tile);
                     for (size at = 0; at < tile_lines<T>; ++at) prefetch(space_.w + layer.tile_offset(tile) + at * line<T>);
                 }
-                sparse_gradient<T>(layer, layer.tile(number(p, b)), together, x, space_.at.d[1], n,
-                                   further ? places : nullptr, local);
+                sparse_gradient<T>(layer, layer.tile(number(p, b)), x, space_.at.d[1], n, further ? places : nullptr, local);
                 for (size q = 0; q < together; ++q) {
                     const WeightTile tile = layer.tile(number(p + q, b));
                     T* g = local + q * tile_room<T>;
@@ -482,7 +479,6 @@ private:
     void weights_phase(int me, int count, const Inputs<T>& x, size n, bool further, bool complete, bool to_memory,
                        bool record, const Step<T>& step) {
         const bool whole = whole_needed();
-        const bool plain = net_.l1 == 0 && net_.l2 == 0 && !record && !whole && !chunk_.clip_value && !rule_.hides_nan;
         TileSums unused;
         gradients(
             me, count, x, n, further, record || whole,
@@ -490,7 +486,7 @@ private:
             [&](size l, const WeightTile& tile, size number, T* g) {
                 if (!complete) return;
                 const T* w = space_.w + net_.layers[l - 1].tile_offset(tile);
-                if (!plain) finish_gradient(l, tile, record, whole, w, g, space_.sums ? space_.sums[number] : unused);
+                if (!plain_ || record) finish_gradient(l, tile, record, whole, w, g, space_.sums ? space_.sums[number] : unused);
                 if (!to_memory) update(l, tile, step, g);
             });
     }
@@ -500,6 +496,7 @@ private:
     const Chunk<T>& chunk_;
     Workspace<T>& space_;
     std::vector<char> free_weights_, free_biases_;  // per layer
+    bool plain_ = false;                            // a gradient not recorded needs no finish_gradient()
     // Steps of a small network that needs nothing special, or null.
     void (Training::*narrow_)(size first, size last, ChunkResult& result) = nullptr;
     std::optional<Barrier> barrier_;

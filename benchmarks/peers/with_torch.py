@@ -130,15 +130,20 @@ class TorchEagerPrediction(Torch):
             self.model.append(torch.nn.Softmax(dim=1))
 
     def run(self, times: int) -> None:
-        import torch
-
-        X, model = self.task.X, self.model
-        with torch.inference_mode():
-            for _ in range(times):
-                self.found = model(torch.from_numpy(X)).numpy()
+        self.found = predicted(self.model, self.task.X, times)
 
     def result(self) -> Array:
         return joined([self.found])
+
+
+def predicted(model: Callable[..., Any], X: Array, times: int) -> Any:
+    """The model's outputs, computed so often."""
+    import torch
+
+    with torch.inference_mode():
+        for _ in range(times):
+            outputs = model(torch.from_numpy(X)).numpy()
+    return outputs
 
 
 def outputs_of(work: Work) -> Callable[..., Any]:
@@ -311,12 +316,7 @@ class TorchCompiledPrediction(Compiled):
         return program
 
     def run(self, times: int) -> None:
-        import torch
-
-        X, program = self.task.X, self.program
-        with torch.inference_mode():
-            for _ in range(times):
-                self.found = program(torch.from_numpy(X)).numpy()
+        self.found = predicted(self.program, self.task.X, times)
 
     def result(self) -> Array:
         return joined([self.found])

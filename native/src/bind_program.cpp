@@ -84,18 +84,21 @@ void set_walk(Chunk<T>& chunk, const Order& order, size rows) {
     must(inside, "The rows a chunk visits must be rows of X.");
 }
 
+// An array (rows, columns) of these numbers, row by row.
+nb::object as_array(const std::vector<double>& numbers, size columns) {
+    const size n = numbers.size(), shape[] = {n / columns, columns};
+    double* copy = new double[n + 1];
+    std::copy(numbers.begin(), numbers.end(), copy);
+    const nb::capsule owner(copy, [](void* p) noexcept { delete[] static_cast<double*>(p); });
+    return nb::cast(nb::ndarray<nb::numpy, double>(copy, 2, shape, owner));
+}
+
 // What train() gives back to Python: a plain tuple, and a signal's exception where one stopped it.
-template <class T>
 nb::tuple as_tuple(const ChunkResult& result, size layers, nb::object interrupt) {
-    const size n = result.norms.size();
-    double* norms = new double[n + 1];
-    std::copy(result.norms.begin(), result.norms.end(), norms);
-    const nb::capsule owner(norms, [](void* p) noexcept { delete[] static_cast<double*>(p); });
-    const size shape[] = {n / layers, layers};
     nb::object failure = nb::none();
     if (result.failure)
         failure = nb::make_tuple(result.failure->step, result.failure->quantity, result.failure->layer, result.failure->row);
-    return nb::make_tuple(result.steps, nb::ndarray<nb::numpy, double>(norms, 2, shape, owner), failure, interrupt);
+    return nb::make_tuple(result.steps, as_array(result.norms, layers), as_array(result.penalties, 1), failure, interrupt);
 }
 
 template <class T>
@@ -226,14 +229,14 @@ void bind_type(nb::module_& m, const char* name) {
                     const nb::gil_scoped_release release;
                     result = self.train(parameters.data(), rule, slots, chunk, threads, interrupted, losses.data());
                 }
-                return as_tuple<T>(result, net.layers.size(), interrupt);
+                return as_tuple(result, net.layers.size(), interrupt);
             },
             "parameters"_a.noconvert(), "rule"_a, "state"_a.noconvert(), "X"_a.noconvert(), "dense"_a.noconvert().none(),
             "classes"_a.noconvert().none(), "sample_weight"_a.noconvert().none(), "order"_a.noconvert().none(),
             "batch_size"_a, "first_batch"_a, "first_step"_a, "learning_rate"_a, "learning_rates"_a.noconvert().none(),
             "epoch"_a, "seed"_a, "dropout"_a, "clip_norm"_a.none(), "clip_value"_a.none(), "frozen"_a, "record"_a,
             "threads"_a, "losses"_a.noconvert(),
-            "Take a chunk of steps in place, their losses into `losses`: (steps, norms, failure, a signal's exception).");
+            "Take a chunk of steps in place, their losses into `losses`: (steps, norms, penalties, failure, a signal's exception).");
 }
 
 // What the plainest calls need: exact arrays of the network's dtype, in C order and of the right shape. Whatever else

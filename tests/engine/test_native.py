@@ -166,14 +166,16 @@ def test_one_rate_for_all_steps_is_an_array_of_it() -> None:
 
 
 def test_a_walk_may_begin_and_end_within_an_epoch_whose_last_batch_is_short() -> None:
-    chunk = chunk_of(SPEC, rows=50, batch=20, steps=15, record=True)
+    spec = replace(SPEC, penalty=bs.Elastic(0.01, 0.02))
+    chunk = chunk_of(spec, rows=50, batch=20, steps=15, record=True)
     assert (chunk.batches, chunk.visits) == (3, 50)
     chunk = part_of(chunk, 2, 10)
-    wanted, reference_result = train(reference.Engine(SPEC), chunk)
-    parameters, result = train(native.Engine(SPEC), chunk)
+    wanted, reference_result = train(reference.Engine(spec), chunk)
+    parameters, result = train(native.Engine(spec), chunk)
     np.testing.assert_allclose(parameters, wanted, rtol=1e-11, atol=1e-13)
-    assert len(result.norms) == 3
+    assert len(result.norms) == len(result.penalties) == 3
     np.testing.assert_allclose(result.norms, reference_result.norms, rtol=1e-10)
+    np.testing.assert_allclose(result.penalties, reference_result.penalties, rtol=1e-10)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 64, 1000, 70_000])

@@ -56,6 +56,22 @@ def test_it_warns_of_a_batch_size_larger_than_the_data() -> None:
 
 
 @QUIET
+@pytest.mark.parametrize("learning_rate", ["constant", "invscaling", "adaptive"])
+@pytest.mark.parametrize("tol", [1e-4, 0.02])
+def test_epochs_trained_together_are_those_trained_one_by_one(learning_rate: str, tol: float) -> None:
+    def fitted(verbose: bool) -> MLPClassifier:
+        options = {"solver": "sgd", "learning_rate": learning_rate, "learning_rate_init": 0.1, "max_iter": 40}
+        return MLPClassifier((3,), **options, n_iter_no_change=3, tol=tol, random_state=0, verbose=verbose).fit(
+            X, LABELS
+        )
+
+    together, one_by_one = fitted(False), fitted(True)  # lines are printed as epochs end
+    assert together.loss_curve_ == one_by_one.loss_curve_
+    assert (together.n_iter_, together.t_) == (one_by_one.n_iter_, one_by_one.t_)
+    assert (together.network_.parameters == one_by_one.network_.parameters).all()
+
+
+@QUIET
 def test_an_interruption_keeps_what_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     from backstory.estimators.epochs import EpochEnd
 

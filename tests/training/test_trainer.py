@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -122,6 +122,32 @@ def test_callbacks_are_called_at_their_time(engine: str) -> None:
     )
     assert epochs == [(1, 3), (2, 6), (3, 9), (4, 12)]
     assert steps == [(1, 5, 1), (3, 10, 3)]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_epochs_certain_to_follow_are_told_one_by_one(engine: str) -> None:
+    def fitted(ahead: Callable[[], int] | None) -> tuple[list[Any], bs.Network]:
+        told: list[Any] = []
+        net = regressor(penalty=bs.L2(1e-2))
+        watch = bs.EveryEpoch(lambda event: told.append((event.epoch, event.step, event.loss)), ahead)
+        net.fit(X, Y, batch_size=20, epochs=7, engine=engine, callbacks=watch)
+        return told, net
+
+    (told, net), (told_later, net_later) = fitted(None), fitted(lambda: 3)
+    assert told == told_later
+    assert [epoch for epoch, _, _ in told] == list(range(1, 8))
+    assert (net.parameters == net_later.parameters).all()
+    assert net.history is not None
+    assert net.history.loss[-1] == pytest.approx(told[-1][2])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_divergence_is_told_after_the_epochs_before_it(engine: str) -> None:
+    told = []
+    watch = bs.EveryEpoch(lambda event: told.append(event.epoch), lambda: 10)
+    with pytest.raises(bs.DivergenceError) as caught:
+        regressor().fit(X, 1e100 * Y, optimizer=bs.SGD(1e30), epochs=10, engine=engine, callbacks=watch)
+    assert told == list(range(1, caught.value.epoch))
 
 
 def test_a_callback_may_stop_training() -> None:

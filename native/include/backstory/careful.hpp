@@ -19,7 +19,7 @@ public:
     // Take the steps, stopping before the first that makes something non-finite. The workspace holds the weights and
     // the state of the chunk's start, and afterwards those before that step; it has room for a gradient and sums.
     void run(ChunkResult& result) {
-        result.steps = 0, result.norms.clear();
+        result.steps = 0, result.norms.clear(), result.penalties.clear();
         for (size s = 0; s < chunk_.steps; ++s) {
             save();
             if (!step(s, result)) {
@@ -27,7 +27,7 @@ public:
                 return;
             }
             result.steps = s + 1;
-            if (chunk_.records(s)) training_.append_norms(result.norms);
+            if (chunk_.records(s)) training_.append_record(result);
         }
     }
 

@@ -71,6 +71,12 @@ struct Network {
         return tiles;
     }
 
+    // What the penalty adds to the loss, from the sums of all |w| and of all w^2.
+    double penalty(double sizes, double squares) const {
+        // Squares may be too large for a number where sizes are not: 0 times them is then no 0.
+        return (l1 != 0 ? l1 * sizes : 0) + (l2 != 0 ? l2 / 2 * squares : 0);
+    }
+
     // Between the flat parameters (or their gradient, or a slot of state) and the packed form.
     void pack(const T* flat, T* w) const {
         for (const Dense<T>& x : layers) {

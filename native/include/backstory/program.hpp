@@ -165,8 +165,7 @@ public:
             }
         double size_sum = 0, square_sum = 0;
         for (size j = 0; j < sums; ++j) size_sum += sizes[j], square_sum += squares[j];
-        // Squares may be too large for a number where sizes are not: 0 times them is then no 0.
-        return (net_.l1 != 0 ? net_.l1 * size_sum : 0) + (net_.l2 != 0 ? net_.l2 / 2 * square_sum : 0);
+        return net_.penalty(size_sum, square_sum);
     }
 
 private:

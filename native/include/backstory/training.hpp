@@ -43,7 +43,7 @@ struct Chunk {
     std::vector<double> dropout;             // one per hidden layer, or empty: none
     std::optional<double> clip_norm, clip_value;
     std::vector<bool> frozen;                // W1, b1, W2, b2, ... (W1, W2, ... without biases)
-    bool record = false;                     // the layers' gradient norms at the last batch of each epoch
+    bool record = false;                     // gradient norms and penalty at the last batch of each epoch
 
     size longest_batch() const { return std::min(batch_size, visits); }
     size batches() const { return (visits + batch_size - 1) / batch_size; }  // of an epoch
@@ -74,24 +74,33 @@ struct Failure {
 
 struct ChunkResult {
     size steps = 0;
-    double* losses = nullptr;   // (steps asked for,) the caller's
-    std::vector<double> norms;  // (recorded steps, L)
+    double* losses = nullptr;       // (steps asked for,) the caller's
+    std::vector<double> norms;      // (recorded steps, L) of the gradient, before the update
+    std::vector<double> penalties;  // (recorded steps,) after it
     std::optional<Failure> failure;
 };
 
-// Sum over the valid columns of some rows of a tile: of squares, or the largest |g|.
+// Sum over the valid columns of some rows of a panel, by add(x, sum): of squares, of sizes; or f of each number.
 //   g (rows, width)
-template <class T>
-double tile_squares(const T* g, size rows, size width, size valid) {
+template <class T, class Add>
+BS_INLINE double tile_sum(const T* g, size rows, size width, size valid, Add add) {
     V<double> sum{};
     for (size r = 0; r < rows; ++r, g += width)
         for (size j = 0; j < valid; j += lanes<double>) {
             V<double> x = load_double(g + j);
             if (valid - j < static_cast<size>(lanes<double>))
                 x = select(first_lanes<double>(static_cast<std::ptrdiff_t>(valid - j)), x, V<double>{});
-            sum = fma(x, x, sum);
+            sum = add(x, sum);
         }
     return bs::sum(sum);
+}
+template <class T>
+double tile_squares(const T* g, size rows, size width, size valid) {
+    return tile_sum(g, rows, width, valid, [](V<double> x, V<double> sum) { return fma(x, x, sum); });
+}
+template <class T>
+double tile_sizes(const T* g, size rows, size width, size valid) {
+    return tile_sum(g, rows, width, valid, [](V<double> x, V<double> sum) { return sum + abs(x); });
 }
 template <class T, class F>
 void tile_each(const T* g, size rows, size width, size valid, F f) {
@@ -310,13 +319,24 @@ public:
         update(l, tile, step, g);
     }
 
-    // sqrt(|dW|^2 + |db|^2) of each layer, from the tiles' sums.
-    void append_norms(std::vector<double>& norms) const {
+    // What is recorded of a step: sqrt(|dW|^2 + |db|^2) of each layer, from the tiles' sums, and the penalty after it.
+    void append_record(ChunkResult& result) const {
         for (const Dense<T>& layer : net_.layers) {
             double squares = 0;
             for (size t = 0; t < layer.tile_count; ++t) squares += space_.sums[layer.tile_at + t].recorded;
-            norms.push_back(std::sqrt(squares));
+            result.norms.push_back(std::sqrt(squares));
         }
+        result.penalties.push_back(penalty());
+    }
+    double penalty() const {
+        double sizes = 0, squares = 0;
+        for (const Dense<T>& layer : net_.layers)
+            for (size p = 0; p < layer.w.count(); ++p) {
+                const T* w = space_.w + layer.w_at + layer.w.offset(p);
+                if (net_.l1 != 0) sizes += tile_sizes(w, layer.n_in, layer.w.width(p), layer.w.valid(p));
+                if (net_.l2 != 0) squares += tile_squares(w, layer.n_in, layer.w.width(p), layer.w.valid(p));
+            }
+        return net_.penalty(sizes, squares);
     }
 
     // Call f(l, tile, number) for tiles [first, last) of all layers' tiles.
@@ -406,7 +426,7 @@ private:
             }
             if (me == 0) end_steps(1, b.n, interrupted);
             barrier.wait();
-            if (record && me == 0) append_norms(result.norms);
+            if (record && me == 0) append_record(result);
             if (stop_ || suspect_.load(std::memory_order_relaxed)) return;
         }
     }

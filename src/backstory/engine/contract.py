@@ -62,7 +62,7 @@ class Chunk:
     clip_norm: float | None  # bound on the norm of the gradient of all parameters that are not frozen
     clip_value: float | None  # bound on each |component|, applied before clip_norm
     frozen: tuple[bool, ...]  # one per parameter array in flat order: W1, b1, W2, b2, ...
-    record: bool  # per-layer gradient norms at the last batch of each epoch (penalty included, before clipping)
+    record: bool  # gradient norms and penalty at the last batch of each epoch
 
     @property
     def batches(self) -> int:
@@ -94,7 +94,8 @@ class ChunkResult:
 
     steps: int  # steps done; fewer than asked when a signal is pending or something became non-finite
     losses: Array  # (steps,) float64: each batch's reduced data loss before its update, without the penalty
-    norms: Array  # (recorded steps, L) float64
+    norms: Array  # (recorded steps, L) float64: of each layer's gradient, penalty included, before clipping
+    penalties: Array  # (recorded steps,) float64: the penalty after the update
     failure: Failure | None = None
     interrupt: BaseException | None = None  # what a signal's handler raised meanwhile; raised once the steps are noted
 

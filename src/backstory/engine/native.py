@@ -220,7 +220,7 @@ class Engine:
         """
         losses = np.empty(chunk.steps)
         rates = chunk.learning_rates
-        steps, norms, failure, interrupt = self._program.train(
+        steps, norms, penalties, failure, interrupt = self._program.train(
             parameters,
             _native_rule(rule),
             [state[name] for name in rule.slots],
@@ -243,7 +243,8 @@ class Engine:
             threads,
             losses,
         )
-        return ChunkResult(steps, losses[:steps], norms, None if failure is None else Failure(*failure), interrupt)
+        found = None if failure is None else Failure(*failure)
+        return ChunkResult(steps, losses[:steps], norms, penalties[:, 0], found, interrupt)
 
     def _per_layer(self, X: Array) -> list[Array]:
         return [np.empty((len(X), size), self.spec.dtype) for size in self.spec.sizes[1:]]

@@ -180,6 +180,7 @@ class Engine:
         update = _Update(spec, rule, chunk)
         losses: list[float] = []
         norms: list[list[float]] = []
+        penalties: list[float] = []
         failure: Failure | None = None
         with np.errstate(all="ignore"):
             for step in range(chunk.steps):
@@ -202,11 +203,12 @@ class Engine:
                 losses.append(loss)
                 if chunk.record and number == chunk.batches - 1:
                     norms.append(layer_norms(spec, gradient))
+                    penalties.append(penalty_value(spec, theta))
             parameters[:] = theta
             for name, values in state.items():
                 values[:] = slots[name]
         by_layer = np.array(norms, dtype=np.float64).reshape(len(norms), spec.n_layers)
-        return ChunkResult(len(losses), np.array(losses, dtype=np.float64), by_layer, failure)
+        return ChunkResult(len(losses), np.array(losses, dtype=np.float64), by_layer, np.array(penalties), failure)
 
     def _batch_gradient(
         self, theta: Floats, chunk: Chunk, batch: NDArray[np.int64], step: int, epoch: int

@@ -162,7 +162,8 @@ class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             say(event.epoch, event.loss)
 
         say(0, self._loss(network, data))
-        history = self._run(network, data, translation.search_along_lines(self), int(self.max_iter), after_iteration)
+        search = translation.search_along_lines(self)
+        history = self._run(network, data, search, int(self.max_iter), EveryEpoch(after_iteration))
         self.n_iter_ = len(history)
         self.loss_ = self._loss(network, data) + constant
         if history.stopped != "converged":
@@ -194,7 +195,8 @@ class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             rate.rate = network._memory.optimizer.learning_rate.rate
         watch = EpochEnd(self, rate, len(data), self._loss_constant(data), held_out)
         try:
-            history = self._run(network, data, optimizer, 1 if incremental else int(self.max_iter), watch)
+            epochs = 1 if incremental else int(self.max_iter)
+            history = self._run(network, data, optimizer, epochs, EveryEpoch(watch, watch.ahead))
             if history.stopped == "epochs" and not incremental:
                 _warn(
                     f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
@@ -243,7 +245,7 @@ class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             dropout=self.dropout,
             sample_weight=data.sample_weight,
             threads=self.threads,
-            callbacks=EveryEpoch(callback),
+            callbacks=callback,
             progress=False,
         )
 

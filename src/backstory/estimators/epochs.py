@@ -90,6 +90,14 @@ class EpochEnd:
         _keep_velocity(event.network, before / self.rate.rate)
         return stop
 
+    def ahead(self) -> int:
+        """How many epochs are certain to follow, at a rate that is known."""
+        e = self.estimator
+        if self.held_out is not None or e.verbose or self.rate.kind == "invscaling":
+            return 1
+        left = int(min(e.n_iter_no_change, e.max_iter)) + 1 - int(e._no_improvement_count)
+        return max(1, left)
+
     def _loss_improved(self) -> bool:
         e = self.estimator
         improved = e.loss_ <= e.best_loss_ - e.tol

@@ -45,9 +45,14 @@ class EveryEpoch:
     Parameters
     ----------
     function : callable taking an Event
+    ahead : callable () -> int >= 1, optional
+        How many epochs are certain to follow, whatever the function says to them. They may be trained together, which
+        is faster; the function is then called for each of them afterwards, when the network has the weights of the
+        last, and only what it returns for the last counts.
     """
 
     function: Function
+    ahead: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True)

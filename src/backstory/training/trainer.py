@@ -132,10 +132,11 @@ class Trainer:
 
     def _epochs_at_once(self, progress: Progress) -> int:
         o = self.options
-        between = o.per_epoch or o.per_steps or o.early_stopping or self.validation or progress.visible
-        if between or self.spec.penalty is not None or isinstance(self._schedule, ReduceOnPlateau):
+        between = o.per_steps or o.early_stopping or self.validation or progress.visible
+        if between or isinstance(self._schedule, ReduceOnPlateau):
             return 1
-        return max(1, ROWS_PER_CALL // len(self.data))
+        ahead = [callback.ahead() if callback.ahead else 1 for callback in o.per_epoch]
+        return max(1, min([*ahead, ROWS_PER_CALL // len(self.data)]))
 
     @property
     def _schedule(self) -> Any:
@@ -150,6 +151,7 @@ class Trainer:
         rates = self._rates(self.first_step + done * per_epoch, steps)
         losses: list[NDArray[np.float64]] = []
         norms: list[NDArray[np.float64]] = []
+        penalties: list[NDArray[np.float64]] = []
         before = time.perf_counter() - self.started
         at = 0
         while at < steps:
@@ -180,12 +182,13 @@ class Trainer:
             )
             losses.append(result.losses)
             norms.append(result.norms)
+            penalties.append(result.penalties)
             self.memory.steps += result.steps
             self.steps_done += result.steps
             if result.failure is not None or result.interrupt is not None:
                 whole = (at + result.steps) // per_epoch
                 after = time.perf_counter() - self.started
-                self._record(whole, order, losses, norms, rates, before, after)
+                self._record(whole, order, losses, norms, penalties, rates, before, after, served=whole)
             if result.interrupt is not None:
                 raise result.interrupt
             if result.failure is not None:
@@ -197,7 +200,7 @@ class Trainer:
             if at < steps:  # callbacks due at the end of an epoch see its record
                 self._serve_steps(losses[-1][-1])
         after = time.perf_counter() - self.started
-        self._record(n, order, losses, norms, rates, before, after)
+        self._record(n, order, losses, norms, penalties, rates, before, after, served=n - 1)
         self._serve_steps(losses[-1][-1])
 
     def _in_the_users_rows(self, failure: Failure) -> Failure:
@@ -225,11 +228,13 @@ class Trainer:
         order: NDArray[np.int64] | None,
         pieces: list[NDArray[np.float64]],
         norms: list[NDArray[np.float64]],
+        penalties: list[NDArray[np.float64]],
         rates: float | NDArray[np.float64],
         before: float,
         after: float,
+        served: int,
     ) -> None:
-        """Turn the losses of n whole epochs of steps into the epochs' figures."""
+        """Turn the losses of n whole epochs of steps into the epochs' figures; the first `served` are told at once."""
         per_epoch = self.steps_per_epoch
         losses = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         losses = losses[: n * per_epoch].reshape(n, per_epoch)
@@ -239,16 +244,18 @@ class Trainer:
         else:
             means = losses.sum(axis=1)
         gradient_norms = norms[0] if len(norms) == 1 else np.concatenate(norms)
-        penalty = 0.0 if self.spec.penalty is None else self.engine.penalty(self.parameters)
+        penalty = penalties[0] if len(penalties) == 1 else np.concatenate(penalties)
         last_rates = [rates] * n if isinstance(rates, float) else rates[per_epoch - 1 :: per_epoch][:n].tolist()
         seconds = (before + (after - before) * np.arange(1, n + 1) / max(n, 1)).tolist()
-        for loss, norm, rate, second in zip(
-            (means + penalty).tolist(), gradient_norms, last_rates, seconds, strict=True
+        for number, (loss, norm, rate, second) in enumerate(
+            zip((means + penalty).tolist(), gradient_norms, last_rates, seconds, strict=True)
         ):
             figures = Epoch(loss, *self.validate(), norm, rate, second)
             self.note(figures)
             self.memory.watched.append(self._watched(figures))
-        self.memory.epochs += n
+            self.memory.epochs += 1
+            if number < served:
+                self._serve_epoch(len(self.history) * per_epoch)
 
     def _batch_weights(self, n: int, order: NDArray[np.int64] | None) -> NDArray[np.float64] | None:
         """What each batch counts in the mean over an epoch: its rows, or their weights, (batches,) or (n, batches).
@@ -292,19 +299,23 @@ class Trainer:
         outputs = self.engine.predict(self.parameters, X, self.options.threads)
         return loss, {name: float(metric(y, outputs)) for name, metric in self.options.metrics.items()}
 
-    def _event(self, loss: float) -> Event:
-        return Event(self.owner, len(self.history), self.steps_done, self.history, float(loss))
+    def _event(self, step: int, loss: float) -> Event:
+        return Event(self.owner, len(self.history), step, self.history, float(loss))
 
     def _serve_steps(self, loss: float) -> None:
         for callback in self.options.per_steps:
-            if self.steps_done % callback.n == 0 and callback.function(self._event(loss)) is True:
+            if self.steps_done % callback.n == 0 and callback.function(self._event(self.steps_done, loss)) is True:
                 raise _Stop
+
+    def _serve_epoch(self, step: int) -> bool:
+        stop = False
+        for callback in self.options.per_epoch:
+            stop |= callback.function(self._event(step, self.history.epochs[-1].loss)) is True
+        return stop
 
     def stops(self) -> bool:
         """Serve the callbacks per epoch and early stopping; whether training ends here."""
-        stop = False
-        for callback in self.options.per_epoch:
-            stop |= callback.function(self._event(self.history.epochs[-1].loss)) is True
+        stop = self._serve_epoch(self.steps_done)
         if stop:
             self.history.stopped = "callback"
         early = self.options.early_stopping

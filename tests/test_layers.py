@@ -20,7 +20,8 @@ KNOWS: dict[str, set[str]] = {
     "engine": {"network"},
     "data": set(),
     "training": {"engine", "data"},
-    "model": {"training"},
+    "story": {"functions"},
+    "model": {"training", "story"},
     "estimators": {"model"},
     "configuration": {"engine"},
     "cli": {"model", "estimators", "configuration"},
@@ -28,7 +29,7 @@ KNOWS: dict[str, set[str]] = {
 }
 FACES = ("cli", "configuration")  # may use the finished package's own public names, its version for one
 NATIVE = ("_native_baseline", "_native_avx2", "_native_avx512")
-PURE_PYTHON = ("errors", "expressions", "functions")  # the standard library and nothing else
+PURE_PYTHON = ("errors", "expressions", "functions", "story")  # the standard library and nothing else
 OPTIONAL = ("matplotlib", "pandas")  # imported where they are used, never when a module is loaded
 
 

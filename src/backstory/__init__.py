@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from backstory.functions import Normal as Normal
     from backstory.functions import Quantile as Quantile
     from backstory.functions import Uniform as Uniform
-    from backstory.model import Gradients as Gradients
-    from backstory.model import Network as Network
-    from backstory.model import load as load
+    from backstory.model.formulas import Formulas as Formulas
+    from backstory.model.network import Gradients as Gradients
+    from backstory.model.network import Network as Network
+    from backstory.model.network import load as load
     from backstory.training.arguments import Clip as Clip
     from backstory.training.callbacks import EarlyStopping as EarlyStopping
     from backstory.training.callbacks import Event as Event
@@ -67,7 +68,8 @@ _HOMES = {
     "backstory.estimators": "MLPClassifier MLPRegressor",
     "backstory.functions": "Activation BinaryCrossEntropy Constant CrossEntropy ELU Elastic Huber L1 L2 LeakyReLU Loss "
     "Normal Quantile Uniform",
-    "backstory.model": "Gradients Network load",
+    "backstory.model.formulas": "Formulas",
+    "backstory.model.network": "Gradients Network load",
     "backstory.configuration": "show_config",
     "backstory.training.arguments": "Clip",
     "backstory.training.callbacks": "EarlyStopping Event EveryEpoch EverySteps",

@@ -14,7 +14,7 @@ from rich.text import Text
 from backstory.cli.figures import confusion_counts
 from backstory.cli.report import confusion, console
 from backstory.errors import BackstoryError
-from backstory.model import Network
+from backstory.model.network import Network
 from backstory.training.callbacks import Event
 from backstory.training.history import History
 from backstory.training.optimizers import Adam

@@ -11,7 +11,7 @@ from backstory.cli.report import MOST_CLASSES, confusion, console, pairs
 from backstory.data.files import read
 from backstory.data.table import Table
 from backstory.errors import ConfigurationError
-from backstory.model import Network, load
+from backstory.model.network import Network, load
 
 
 def open_model(path: Path) -> tuple[Network, Table]:

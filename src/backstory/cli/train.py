@@ -16,7 +16,7 @@ from backstory.data.files import format_of, read
 from backstory.data.frame import Frame, listed
 from backstory.data.table import Table
 from backstory.errors import ConfigurationError, DataError, DivergenceError
-from backstory.model import Network
+from backstory.model.network import Network
 from backstory.training.callbacks import EarlyStopping
 from backstory.training.history import History
 from backstory.training.optimizers import AdamW

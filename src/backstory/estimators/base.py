@@ -21,7 +21,7 @@ from backstory.estimators import translation
 from backstory.estimators.epochs import EpochEnd
 from backstory.estimators.parameters import check_parameters
 from backstory.functions import Loss
-from backstory.model import Network
+from backstory.model.network import Network
 from backstory.training.arguments import take
 from backstory.training.callbacks import Event, EveryEpoch
 from backstory.training.history import History

@@ -11,7 +11,7 @@ from backstory.estimators.epochs import EpochRate
 from backstory.estimators.parameters import ACTIVATIONS, hidden_sizes
 from backstory.functions import L2, Loss, Penalty
 from backstory.functions import penalty as find_penalty
-from backstory.model import Network
+from backstory.model.network import Network
 from backstory.training.optimizers import LBFGS, SGD, Adam
 from backstory.training.trainer import Data
 

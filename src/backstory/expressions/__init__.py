@@ -28,6 +28,7 @@ from backstory.expressions.tree import Mul as Mul
 from backstory.expressions.tree import Name as Name
 from backstory.expressions.tree import Neg as Neg
 from backstory.expressions.tree import Number as Number
+from backstory.expressions.tree import Partial as Partial
 from backstory.expressions.tree import Pow as Pow
 from backstory.expressions.tree import Sub as Sub
 from backstory.expressions.tree import call as call

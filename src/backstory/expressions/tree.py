@@ -83,6 +83,14 @@ class Name(Expr):
 
 
 @dataclass(frozen=True)
+class Partial(Expr):
+    """∂of/∂by: a derivative by name, not yet worked out; derivations are printed from it, it has no value itself."""
+
+    of: str
+    by: str
+
+
+@dataclass(frozen=True)
 class Binary(Expr):
     """What the five operators with two sides have in common."""
 

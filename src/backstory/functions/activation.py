@@ -240,24 +240,26 @@ def register(rows: tuple[Activation, ...]) -> Mapping[str, Activation]:
     return MappingProxyType(_BUILTIN)
 
 
-def _callable_rows() -> dict[str, Activation]:
+def callable_rows() -> dict[str, Activation]:
     """Return the rows that a formula may call."""
     return {name: row for name, row in _BUILTIN.items() if not row.couples and name not in ARITIES}
 
 
 def call_arities() -> dict[str, int]:
     """Return the rows that a formula may call, each with its number of arguments."""
-    return dict.fromkeys(_callable_rows(), 1)
+    return dict.fromkeys(callable_rows(), 1)
 
 
 def call_rules() -> dict[str, Rule]:
     """Return the derivative of a call of a row: its slope, with the call itself for a."""
-    return {name: _call_rule(name) for name in _callable_rows()}
+    return {name: call_rule(row) for name, row in callable_rows().items()}
 
 
-def _call_rule(name: str) -> Rule:
+def call_rule(row: Activation) -> Rule:
+    """Return the derivative of a call of one row."""
+
     def rule(args: tuple[Expr, ...], inner: tuple[Expr, ...]) -> Expr:
-        slope = substitute(_BUILTIN[name].slope, {"a": call(name, Name("z"))})
+        slope = substitute(row.slope, {"a": call(row.name, Name("z"))})
         return multiply(substitute(slope, {"z": args[0]}), inner[0])
 
     return rule
@@ -286,5 +288,5 @@ def written_out(owner: str, expr: Expr) -> Expr:
 
         return put
 
-    definitions = {name: definition(row) for name, row in _callable_rows().items()}
+    definitions = {name: definition(row) for name, row in callable_rows().items()}
     return checked(expand_calls(expr, definitions))

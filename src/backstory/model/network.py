@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ from backstory.training.history import History
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
 from backstory.training.schedules import Plan, Schedule, count, flag
 from backstory.training.trainer import Memory, Options, Trainer, divergence
+
+if TYPE_CHECKING:
+    from backstory.story.story import Story
 
 Array = NDArray[Any]
 MOST_THREADS = 1 << 16
@@ -222,6 +225,47 @@ class Network:
         """The derivatives of each row's own loss by its inputs, (n, n_in), not divided by n."""
         rows, aims, _ = self._batch(X, y, None)
         return self._engine(engine).input_gradients(self.parameters, rows, aims)
+
+    def explain(
+        self, quantity: str, X: Any, y: Any, *, row: int | None = None, optimizer: Optimizer | str | None = None
+    ) -> Story:
+        """Tell where one derivative comes from, in symbols, formulas and numbers, for one row or for a batch.
+
+        Parameters
+        ----------
+        quantity : str
+            ``"w1[2->0]"`` or ``"dL/dw1[2->0]"`` for the loss by a weight; also by ``b1[0]``, ``x[2]``, ``z1[0]`` or
+            ``a1[0]``; or one of the units by another, as ``"da2[0]/dz1[3]"``.
+        X : array_like (n, n_in), or (n_in,) for one row
+        y : array_like as for `loss`, or the target of the one row
+        row : int, optional
+            Which row of a batch is told; by default the one that pushes most.
+        optimizer : Optimizer, optional
+            What the update is told for; by default the one that `fit` or `step` used last, with its state.
+
+        Returns
+        -------
+        Story
+            Its numbers are float64, whatever the network's dtype.
+
+        Raises
+        ------
+        ExpressionError, ConfigurationError
+            The quantity cannot be read, or the network has no such weight or unit.
+
+        Examples
+        --------
+        >>> net = Network([1, 1], initializer="zeros", seed=0)   # one linear neuron, L = 1/2 (a - y)^2
+        >>> story = net.explain("w1[0->0]", [2.0], [1.0])
+        >>> story.value, story.path_count
+        (-2.0, 1)
+        """
+        from backstory.model.stories import explain
+
+        chosen = None if optimizer is None else read_optimizer(optimizer)
+        if isinstance(chosen, LBFGS):
+            raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use SGD, or Adam.")
+        return explain(self, quantity, X, y, row, chosen)
 
     def _batch(self, X: Any, y: Any, sample_weight: Any) -> tuple[Array, Array, Array | None]:
         rows = self._rows(X)

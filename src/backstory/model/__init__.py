@@ -1,0 +1,1 @@
+"""The public classes that compose the parts: `Network`, and `Formulas`, a network written as formulas."""

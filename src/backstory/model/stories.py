@@ -1,0 +1,234 @@
+"""From a `Network` and rows of data to a story: values in float64, per-row gradients, the optimizer's state."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.engine.reference import Engine, activate, dense, layer_arrays, loss_of_rows
+from backstory.errors import ConfigurationError
+from backstory.expressions import Name, evaluate, substitute
+from backstory.model.updates import told_update
+from backstory.story.address import Address, read_address
+from backstory.story.network_graph import LOSS, LOSS_OF_A_ROW, Row, network_graph
+from backstory.story.quantity import read_quantity
+from backstory.story.story import Batch, PenaltyTerm, Story, Update, strongest_row
+from backstory.training.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from backstory.model.network import Network
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A network's float64 twin with the rows that are asked about.
+
+    Attributes
+    ----------
+    net : Network
+    X : ndarray (n, n_in), float64
+    y : ndarray (n, n_out), float64
+    """
+
+    net: Network
+    X: Floats
+    y: Floats
+
+    @cached_property
+    def engine(self) -> Engine:
+        return Engine(dataclasses.replace(self.net.spec, dtype="float64"))
+
+    @cached_property
+    def parameters(self) -> Floats:
+        return self.net.parameters.astype(np.float64)
+
+    @cached_property
+    def layers(self) -> list[tuple[Any, Any]]:
+        return layer_arrays(self.net.spec, self.parameters)
+
+    def forward(self, row: int, held: tuple[Address, float] | None = None) -> tuple[list[Floats], list[Floats]]:
+        """z and a of every layer for one row, (n_l,) each; one value of them may be held at another number."""
+
+        def put(letter: str, layer: int, values: Floats) -> Floats:
+            if held is not None and (held[0].letter, held[0].layer) == (letter, layer):
+                values = values.copy()
+                values[0, held[0].unit] = held[1]
+            return values
+
+        a = put("x", 0, self.X[row : row + 1])
+        zs, activations = [a[0]], [a[0]]
+        with np.errstate(all="ignore"):
+            for layer, (W, b) in enumerate(self.layers, start=1):
+                if held is not None and held[0].layer == layer and held[0].letter in ("w", "b"):
+                    W, b = _with_parameter(W, b, *held)
+                z = put("z", layer, dense(a, W, b)[0])
+                a = put("a", layer, activate(self.net.spec.activations[layer - 1], z)[0])
+                zs.append(z[0])
+                activations.append(a[0])
+        return zs, activations
+
+    def loss_of(self, z: Floats, a: Floats, row: int) -> float:
+        """The loss of one row from the last layer's values."""
+        spec = self.net.spec
+        if np.array_equal(activate(spec.output, z[None])[0][0], a):
+            return float(loss_of_rows(spec, z[None], self.y[row : row + 1])[0][0])
+        terms = [
+            float(evaluate(spec.loss.value(spec.n_out), {"a": float(value), "y": float(target)}))
+            for value, target in zip(a, self.y[row], strict=True)
+        ]
+        return sum(terms)
+
+    def row(self, row: int) -> Row:
+        """The values of one row, as the graph takes them."""
+        spec = self.net.spec
+        z, a = self.forward(row)
+
+        @cache
+        def weights(layer: int) -> list[list[float]]:
+            return self.layers[layer - 1][0].tolist()  # type: ignore[no-any-return]  # of NumPy
+
+        def biases(layer: int) -> list[float]:
+            return self.layers[layer - 1][1].tolist()  # type: ignore[no-any-return]  # of NumPy
+
+        return Row(
+            sizes=spec.sizes,
+            activations=spec.activations,
+            loss=spec.loss,
+            weights=weights,
+            biases=biases if spec.biases else None,
+            z=[values.tolist() for values in z],
+            a=[values.tolist() for values in a],
+            y=self.y[row].tolist(),
+            loss_value=self.loss_of(z[-1], a[-1], row),
+        )
+
+    def gradients_of_rows(self, address: Address) -> Floats:
+        """The derivative of each row's own loss by a parameter, (n,)."""
+        delta = self.engine.deltas(self.parameters, self.X, self.y)[address.layer - 1][:, address.unit]
+        if address.source is None:
+            return np.asarray(delta)
+        before = self.X if address.layer == 1 else self._activations[address.layer - 2]
+        return np.asarray(delta * before[:, address.source])
+
+    @cached_property
+    def _activations(self) -> tuple[Any, ...]:
+        return self.engine.activations(self.parameters, self.X)
+
+    def loss_at(self, address: Address, value: float) -> float:
+        """The loss of the batch, penalty included, with one parameter at another value."""
+        moved = self.parameters.copy()
+        moved[flat_index(self.net, address)] = value
+        return self.engine.loss(moved, self.X, self.y)
+
+
+def explain(
+    net: Network, quantity: str, X: Any, y: Any, row: int | None = None, optimizer: Optimizer | None = None
+) -> Story:
+    """Tell where one derivative of a network comes from; see `Network.explain`."""
+    rows = _read_rows(net, X, y)
+    n = len(rows.X)
+    if row is not None and not 0 <= row < n:
+        raise ConfigurationError(f"row= must be one of the rows 0 to {n - 1}. Got {row!r}.")
+    of, by = read_quantity(quantity, LOSS, _is_name)
+    by, of = str(read_address(by) or by), str(read_address(of) or of)
+    address = read_address(by)
+    is_parameter = of == LOSS and address is not None and address.letter in ("w", "b")
+    if is_parameter and n > 1:
+        network_graph(rows.row(0), by)  # the address is one of this network's
+    batch = _batch(rows, address, row) if is_parameter and n > 1 and address is not None else None
+    chosen = batch.row if batch is not None else row or 0
+    values = rows.row(chosen)
+    loss = LOSS_OF_A_ROW if batch is not None else LOSS
+    graph = network_graph(values, by, loss if of == LOSS else of, loss)
+    penalty = _penalty(net, address, values) if is_parameter and address is not None else None
+    story = Story(graph, of, by, loss_at=_moved(rows, address, of, chosen, is_parameter), penalty=penalty, batch=batch)
+    if is_parameter and address is not None:
+        return dataclasses.replace(story, update=_update(rows, address, story.value, optimizer))
+    return story
+
+
+def _read_rows(net: Network, X: Any, y: Any) -> Rows:
+    """One row may be given as a plain list of numbers, and its target as a number or a list."""
+    if np.ndim(X) == 1:
+        X, y = np.asarray(X)[None], np.asarray(y)[None]
+    rows, aims, _ = net._batch(X, y, None)
+    dense_aims = np.eye(net.spec.n_out)[aims] if aims.ndim == 1 else aims.astype(np.float64)
+    return Rows(net, rows.astype(np.float64), dense_aims)
+
+
+def _is_name(text: str) -> bool:
+    return text == LOSS or read_address(text) is not None
+
+
+def _with_parameter(W: Any, b: Any, address: Address, value: float) -> tuple[Any, Any]:
+    W, b = W.copy(), None if b is None else b.copy()
+    if address.source is None:
+        b[address.unit] = value
+    else:
+        W[address.source, address.unit] = value
+    return W, b
+
+
+def flat_index(net: Network, address: Address) -> int:
+    """Where a parameter stands in the flat array."""
+    offsets = {name: (start, shape) for name, start, shape in net.spec.layout}
+    start, shape = offsets[f"{address.letter}{address.layer}"]
+    return start + (address.unit if address.source is None else address.source * shape[1] + address.unit)
+
+
+def _batch(rows: Rows, address: Address, row: int | None) -> Batch:
+    gradients = tuple(rows.gradients_of_rows(address).tolist())
+    combine = rows.net.spec.reduction
+    factor = 1 / len(gradients) if combine == "mean" else 1.0
+    return Batch(LOSS_OF_A_ROW, combine, gradients, factor, 0.0, strongest_row(gradients) if row is None else row)
+
+
+def _penalty(net: Network, address: Address, values: Row) -> PenaltyTerm | None:
+    penalty = net.spec.penalty
+    if penalty is None or address.letter != "w":
+        return None
+    here = {"w": Name(str(address))}
+    value = float(evaluate(penalty.slope, {"w": values.value(address)}))
+    return PenaltyTerm(substitute(penalty.value, here), substitute(penalty.slope, here), value)
+
+
+def _moved(
+    rows: Rows, address: Address | None, of: str, row: int, is_parameter: bool
+) -> Callable[[float], float] | None:
+    """What is differentiated, as a function of the value of what it is differentiated by."""
+    if address is None:
+        return None
+    if is_parameter:
+        return lambda value: rows.loss_at(address, value)
+    target = read_address(of)
+
+    def moved(value: float) -> float:
+        z, a = rows.forward(row, (address, value))
+        if target is None:
+            return rows.loss_of(z[-1], a[-1], row)
+        return float((z if target.letter == "z" else a)[target.layer][target.unit])
+
+    return moved if target is None or target.letter in ("z", "a") else None
+
+
+def _update(rows: Rows, address: Address, gradient: float, optimizer: Optimizer | None) -> Update | None:
+    memory = rows.net._memory
+    chosen = optimizer or memory.optimizer
+    if not isinstance(chosen, Optimizer):
+        return None
+    same = memory.suits(chosen, rows.net.parameters) and bool(memory.state or not chosen.rule().slots)
+    index = flat_index(rows.net, address)
+    loss, flat = rows.engine.loss_and_gradient(rows.parameters, rows.X, rows.y)
+    whole = {"gradient_norm_squared": float(flat @ flat), "gradient_max": float(np.abs(flat).max())}
+    state = {name: float(slot[index]) for name, slot in memory.state.items()} if same else {}
+    steps = memory.steps if same else 0
+    value = float(rows.parameters[index])
+    return told_update(chosen, state, steps, value, gradient, loss, whole, address.letter == "w")

@@ -1,0 +1,380 @@
+"""The graph of a network of layers for one row, built only as far as the asked quantity reaches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, reduce
+
+from backstory.errors import ConfigurationError
+from backstory.expressions import Call, Expr, Name, Number, evaluate, simplify, substitute
+from backstory.expressions.simplify import add
+from backstory.functions.activation import Activation
+from backstory.functions.loss import Loss
+from backstory.functions.rows import constants
+from backstory.story.address import Address, read_address
+from backstory.story.chain import ELLIPSIS
+from backstory.story.graph import EdgeKind, Graph, NodeKind
+
+LOSS, LOSS_OF_A_ROW = "L", "L_n"
+"""What the loss is called: of the one row there is, or of one row of many."""
+_SHOWN_TERMS = 6
+"""Up to how many terms of a sum are written out."""
+
+Values = Sequence[float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network with the values of one row: plain sequences of floats.
+
+    Attributes
+    ----------
+    sizes : sequence of int
+        n_0 ... n_L.
+    activations : sequence of Activation
+        Of layers 1 ... L.
+    loss : Loss
+    weights : callable from l to the rows of W_l, lists of (n_l,)
+    biases : callable from l to b_l, a list of (n_l,), or None for a network without biases
+    z, a : sequence of the values of every layer
+        z[0] is not used; a[0] are the inputs.
+    y : targets (n_out,)
+    loss_value : float
+        The loss of this row, without penalty.
+    """
+
+    sizes: Sequence[int]
+    activations: Sequence[Activation]
+    loss: Loss
+    weights: Callable[[int], Sequence[Values]] = field(repr=False)
+    biases: Callable[[int], Values] | None = field(repr=False)
+    z: Sequence[Values] = field(repr=False)
+    a: Sequence[Values] = field(repr=False)
+    y: Values = field(repr=False)
+    loss_value: float
+
+    @property
+    def n_layers(self) -> int:
+        """L, the number of layers with weights."""
+        return len(self.sizes) - 1
+
+    def value(self, address: Address) -> float:
+        """Return what stands at an address."""
+        match address.letter:
+            case "w":
+                assert address.source is not None
+                return float(self.weights(address.layer)[address.source][address.unit])
+            case "b":
+                assert self.biases is not None
+                return float(self.biases(address.layer)[address.unit])
+            case "z":
+                return float(self.z[address.layer][address.unit])
+            case "a":
+                return float(self.a[address.layer][address.unit])
+            case "x":
+                return float(self.a[0][address.unit])
+        return float(self.y[address.unit])
+
+    def check(self, text: str) -> Address:
+        """Read an address and see that the network has it.
+
+        Raises
+        ------
+        ConfigurationError
+            It cannot be read, or there is no such layer or unit.
+        """
+        address = read_address(text)
+        if address is None:
+            raise ConfigurationError(
+                f"{text!r} is no quantity of this network. Write w1[2->0] for the weight of layer 1 from unit 2 to "
+                "unit 0, b1[0] for a bias, z1[0] or a1[0] for a unit, x[0] for an input, y[0] for a target, L for the "
+                "loss."
+            )
+        first = 0 if address.letter in "xy" else 1
+        if not first <= address.layer <= self.n_layers:
+            layers = "1" if self.n_layers == 1 else f"1 to {self.n_layers}"
+            raise ConfigurationError(f"{text!r}: the network has layers {layers}, the input being layer 0.")
+        if address.letter == "b" and self.biases is None:
+            raise ConfigurationError(f"{text!r}: the network has no biases.")
+        units = self.sizes[-1] if address.letter == "y" else self.sizes[address.layer]
+        if address.unit >= units:
+            raise ConfigurationError(f"{text!r}: layer {address.layer} has units 0 to {units - 1}.")
+        if address.source is not None and address.source >= self.sizes[address.layer - 1]:
+            last = self.sizes[address.layer - 1] - 1
+            raise ConfigurationError(f"{text!r}: layer {address.layer - 1} has units 0 to {last}.")
+        return address
+
+
+def _z(layer: int, unit: int) -> str:
+    return f"z{layer}[{unit}]"
+
+
+def _a(layer: int, unit: int) -> str:
+    return f"a{layer}[{unit}]" if layer else f"x[{unit}]"
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkGraph(Graph):
+    """The graph of one row of a network, from one quantity onwards; made by `network_graph`.
+
+    Attributes
+    ----------
+    row : Row
+    collapsed : bool
+        Whether the output's weighted sums lead straight to the loss: the output activation's derivative and the loss's
+        are then one edge, as their product is simpler (softmax with cross-entropy) or the only one that floats can
+        hold.
+    """
+
+    row: Row = field(repr=False, kw_only=True)
+    collapsed: bool = field(default=False, kw_only=True)
+
+    def definition(self, name: str, around: str | None = None) -> Expr | None:
+        address = read_address(name)
+        if address is None:
+            return self._loss_definition(around)
+        match address.letter:
+            case "z":
+                return self._sum_definition(address, around)
+            case "a":
+                row = self.row.activations[address.layer - 1]
+                if row.couples:
+                    return _softmax_definition(address.layer, address.unit, self.row.sizes[address.layer])
+                return Call(row.name, (Name(_z(address.layer, address.unit)),))
+        return None
+
+    def local(self, source: str, target: str) -> Expr:
+        start, end = read_address(source), read_address(target)
+        assert start is not None
+        if end is None:
+            return self._loss_slope(start)
+        if end.letter == "a":
+            return self._activation_slope(start, end)
+        match start.letter:
+            case "b":
+                return Number(1)
+            case "w":
+                assert start.source is not None
+                return Name(_a(start.layer - 1, start.source))
+        return Name(str(Address("w", end.layer, end.unit, start.unit)))
+
+    def node_kind(self, name: str) -> NodeKind:
+        address = read_address(name)
+        if address is None:
+            return "loss"
+        return _NODE_KINDS[address.letter]
+
+    def edge_kind(self, source: str, target: str) -> EdgeKind:
+        start, end = read_address(source), read_address(target)
+        assert start is not None
+        if end is None:
+            return "loss derivative"
+        if end.letter == "a":
+            return "activation derivative"
+        return {"b": "constant", "w": "input"}.get(start.letter, "weight")  # type: ignore[return-value]
+
+    def may_divide(self, target: str) -> bool:
+        return self.node_kind(target) != "sum"
+
+    def activation(self, name: str) -> Activation | None:
+        address = read_address(name)
+        if address is None or address.letter != "a":
+            return None
+        row = self.row.activations[address.layer - 1]
+        return None if row.couples else row
+
+    @property
+    def couples(self) -> bool:
+        """Whether each output depends on all units of the last layer."""
+        return self.row.activations[-1].couples
+
+    @property
+    def loss_name(self) -> str:
+        """What the loss of the row is called."""
+        return next(reversed(self.values))
+
+    @cached_property
+    def fused_slope(self) -> Expr:
+        """∂L/∂z of an output where loss and activation are taken together, in a, y and sum_y."""
+        fused = self.row.loss.fused_with(self.row.activations[-1], self.row.sizes[-1])
+        assert fused is not None
+        return simplify(substitute(fused.slope, {"sum_y": _number(math.fsum(self.row.y))}))
+
+    def _sum_definition(self, address: Address, around: str | None) -> Expr:
+        """Return z = sum of w a + b; of a long sum the term of `around` between ellipses."""
+        layer, unit, n_in = address.layer, address.unit, self.row.sizes[address.layer - 1]
+
+        def term(k: int) -> Expr:
+            return Name(str(Address("w", layer, unit, k))) * Name(_a(layer - 1, k))
+
+        asked = read_address(around) if around else None
+        if n_in <= _SHOWN_TERMS:
+            terms: list[Expr] = [term(k) for k in range(n_in)]
+        else:
+            shown = 0 if asked is None else asked.source if asked.letter == "w" else asked.unit
+            shown = 0 if asked is not None and asked.letter == "b" else shown
+            assert shown is not None
+            terms = [*([ELLIPSIS] if shown > 0 else []), term(shown), *([ELLIPSIS] if shown < n_in - 1 else [])]
+        if self.row.biases is not None:
+            terms.append(Name(str(Address("b", layer, unit))))
+        return _added(terms)
+
+    def _loss_definition(self, around: str | None) -> Expr:
+        """Return the loss as a sum over the outputs; of a long sum the term of `around` between ellipses."""
+        loss, n_out, layer = self.row.loss, self.row.sizes[-1], self.row.n_layers
+        formula = substitute(loss.expression, {"y": loss.smoothed(n_out)})
+        formula = substitute(formula, constants(loss.parameters, n_out=n_out))
+
+        def term(j: int) -> Expr:
+            return substitute(formula, {"a": Name(_a(layer, j)), "y": Name(f"y[{j}]")})
+
+        if n_out <= _SHOWN_TERMS:
+            return _added([term(j) for j in range(n_out)])
+        asked = read_address(around) if around else None
+        shown = asked.unit if asked is not None else 0
+        return _added([*([ELLIPSIS] if shown else []), term(shown), *([ELLIPSIS] if shown < n_out - 1 else [])])
+
+    def _loss_slope(self, start: Address) -> Expr:
+        unit, layer = start.unit, self.row.n_layers
+        here: dict[str, Expr] = {"a": Name(_a(layer, unit)), "z": Name(_z(layer, unit)), "y": Name(f"y[{unit}]")}
+        return substitute(self.fused_slope if start.letter == "z" else self.row.loss.slope(self.row.sizes[-1]), here)
+
+    def _activation_slope(self, start: Address, end: Address) -> Expr:
+        row = self.row.activations[end.layer - 1]
+        a = Name(_a(end.layer, end.unit))
+        if row.couples:
+            return a * (1 - a) if start.unit == end.unit else -(a * Name(_a(end.layer, start.unit)))
+        return substitute(row.slope, {"a": a, "z": Name(_z(start.layer, start.unit))})
+
+
+_NODE_KINDS: dict[str, NodeKind] = {
+    "w": "weight",
+    "b": "bias",
+    "x": "input",
+    "y": "target",
+    "z": "sum",
+    "a": "activation",
+}
+
+
+def _number(value: float) -> Number:
+    return Number(int(value)) if value == int(value) else Number(value)
+
+
+def _added(terms: Sequence[Expr]) -> Expr:
+    return reduce(add, terms)
+
+
+def _softmax_definition(layer: int, unit: int, n_out: int) -> Expr:
+    """Return a_j = exp(z_j) / sum of exp(z_k); of many units only the first and the last are written."""
+
+    def exponential(k: int) -> Expr:
+        return Call("exp", (Name(_z(layer, k)),))
+
+    if n_out <= _SHOWN_TERMS:
+        return exponential(unit) / _added([exponential(k) for k in range(n_out)])
+    return exponential(unit) / _added([exponential(0), ELLIPSIS, exponential(n_out - 1)])
+
+
+def network_graph(row: Row, by: str, of: str = LOSS, loss: str = LOSS) -> NetworkGraph:
+    """Build the graph of one row from the quantity `by` onwards.
+
+    Parameters
+    ----------
+    row : Row
+    by : str
+        The address of a weight, a bias, an input or a unit.
+    of : str
+        What is differentiated: the loss, or a unit.
+    loss : {"L", "L_n"}
+        What the loss of this row is called.
+
+    Raises
+    ------
+    ConfigurationError
+        An address that the network does not have.
+    """
+    start = row.check(by)
+    if start.letter == "y":
+        raise ConfigurationError(f"{by!r} is a target: it is given. Ask for a weight, a bias, an input or a unit.")
+    if of != loss:
+        row.check(of)
+    return _Builder(row, loss, of == loss and _must_collapse(row)).built(start)
+
+
+class _Builder:
+    """Puts down values and edges layer by layer, from one quantity to the loss."""
+
+    def __init__(self, row: Row, loss: str, collapsed: bool) -> None:
+        self.row, self.loss, self.collapsed = row, loss, collapsed
+        self.values: dict[str, float] = {}
+        self.out: dict[str, list[tuple[str, float]]] = {}
+
+    def built(self, start: Address) -> NetworkGraph:
+        row = self.row
+        self.values[str(start)] = row.value(start)
+        units: Sequence[int] = [start.unit]
+        layer = start.layer
+        if start.letter in ("w", "b"):
+            number = 1.0 if start.source is None else float(row.a[layer - 1][start.source])
+            self.out[str(start)] = [(_z(layer, start.unit), number)]
+            self.values[_z(layer, start.unit)] = float(row.z[layer][start.unit])
+        if start.letter in ("w", "b", "z"):
+            units = self.through_activation(layer, units)
+        for later in range(layer + 1, row.n_layers + 1):
+            units = self.through_activation(later, self.through_weights(later, units))
+        graph = NetworkGraph(self.values, self.out, row=row, collapsed=self.collapsed)
+        self.to_loss(units, graph)
+        return graph
+
+    def through_weights(self, layer: int, units: Sequence[int]) -> Sequence[int]:
+        """Go from units of the layer before to all weighted sums of a layer."""
+        weights, targets = self.row.weights(layer), [_z(layer, j) for j in range(self.row.sizes[layer])]
+        for k in units:
+            self.out[_a(layer - 1, k)] = list(zip(targets, map(float, weights[k]), strict=True))
+        self.values.update(zip(targets, map(float, self.row.z[layer]), strict=True))
+        return range(len(targets))
+
+    def through_activation(self, layer: int, units: Sequence[int]) -> Sequence[int]:
+        """Go from weighted sums to the activations of the same layer; return the units reached."""
+        row = self.row
+        activation, z, a = row.activations[layer - 1], row.z[layer], row.a[layer]
+        if layer == row.n_layers and self.collapsed:
+            return units
+        if activation.couples:
+            everything = range(row.sizes[layer])
+            for k in units:
+                self.out[_z(layer, k)] = [(_a(layer, j), float(a[j]) * ((j == k) - float(a[k]))) for j in everything]
+            units = everything
+        else:
+            for j in units:
+                slope = float(evaluate(activation.slope, {"z": float(z[j]), "a": float(a[j])}))
+                self.out[_z(layer, j)] = [(_a(layer, j), slope)]
+        self.values.update((_a(layer, j), float(a[j])) for j in units)
+        return units
+
+    def to_loss(self, units: Sequence[int], graph: NetworkGraph) -> None:
+        """Go from the outputs, or from their weighted sums where the graph is collapsed, to the loss."""
+        row, layer = self.row, self.row.n_layers
+        slope = graph.fused_slope if self.collapsed else row.loss.slope(row.sizes[-1])
+        for j in units:
+            here = {"a": float(row.a[layer][j]), "y": float(row.y[j]), "z": float(row.z[layer][j])}
+            name = _z(layer, j) if self.collapsed else _a(layer, j)
+            self.out[name] = [(self.loss, float(evaluate(slope, here)))]
+        self.values[self.loss] = row.loss_value
+
+
+def _must_collapse(row: Row) -> bool:
+    """Say whether output activation and loss are to be one edge: always for softmax, else where floats need it."""
+    fused = row.loss.fused_with(row.activations[-1], row.sizes[-1])
+    if fused is None or fused.rowwise:
+        return fused is not None
+    slope, f_slope = row.loss.slope(row.sizes[-1]), row.activations[-1].slope
+    for z, a, y in zip(row.z[-1], row.a[-1], row.y, strict=True):
+        here = {"z": float(z), "a": float(a), "y": float(y)}
+        apart, together = evaluate(slope, here) * evaluate(f_slope, here), evaluate(fused.slope, here)
+        if not math.isclose(apart, together, rel_tol=1e-6, abs_tol=1e-12):
+            return True
+    return False

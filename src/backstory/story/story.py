@@ -1,0 +1,344 @@
+"""`Story`: where one gradient comes from. Each part can be asked for by itself; printers are views of the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+from backstory.expressions import Expr, Name, Partial, evaluate
+from backstory.story.chain import Chain, chain
+from backstory.story.costs import Costs, costs
+from backstory.story.graph import EdgeKind, Graph, Path
+from backstory.story.network_graph import NetworkGraph
+from backstory.story.notes import notes
+from backstory.story.nudge import Nudge, nudge
+
+MOST_LISTED = 12
+"""Up to how many paths, factors and deltas are all shown."""
+STRONGEST = 5
+"""How many paths are shown where there are more."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One local derivative and its reason.
+
+    Attributes
+    ----------
+    source, target : str
+        It is ∂target/∂source.
+    definition : Expr
+        The formula of the target, of a long sum the part that matters: the reason.
+    formula : Expr
+        The derivative of that formula.
+    number : float
+    kind : str
+        Which kind of factor it is: "input", "weight", "activation derivative", "loss derivative", "average" (over the
+        samples), "constant", or "derivative" of another function.
+    """
+
+    source: str
+    target: str
+    definition: Expr
+    formula: Expr
+    number: float
+    kind: EdgeKind
+
+    @property
+    def symbol(self) -> Partial:
+        """∂target/∂source."""
+        return Partial(self.target, self.source)
+
+
+@dataclass(frozen=True)
+class Delta:
+    """The derivative of the loss by one weighted sum, in terms of the deltas after it: delta = f'(z)·Σ w·delta.
+
+    Attributes
+    ----------
+    name : str
+        For example δ_h1, or delta1[0].
+    of : str
+        The weighted sum whose delta it is.
+    chain : Chain
+    """
+
+    name: str
+    of: str
+    chain: Chain
+
+
+@dataclass(frozen=True)
+class PenaltyTerm:
+    """The penalty's own, additive part of a gradient.
+
+    Attributes
+    ----------
+    formula, slope : Expr
+        The penalty of this one weight, and its derivative by it.
+    value : float
+        The derivative's.
+    """
+
+    formula: Expr
+    slope: Expr
+    value: float
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows of a batch and what each gives to the gradient.
+
+    Attributes
+    ----------
+    loss : str
+        The loss of one row.
+    combine : {"mean", "sum", ""}
+        How the rows' losses make the batch's; empty where a formula of its own joins them.
+    gradients : tuple of float
+        Of each row's own loss.
+    factor : float
+        What each is multiplied by in the batch's gradient: one over the number of rows for a mean.
+    rest : float
+        The part that comes through no row, such as a penalty written into the formulas.
+    row : int
+        The row that the story tells.
+    """
+
+    loss: str
+    combine: str
+    gradients: tuple[float, ...]
+    factor: float
+    rest: float
+    row: int
+
+    @property
+    def value(self) -> float:
+        """The gradient of the whole batch."""
+        return self.factor * sum(self.gradients) + self.rest
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of an optimizer's rule: what it sets, by which formula, with which numbers, to which value."""
+
+    name: str
+    formula: Expr
+    numbers: Expr
+    value: float
+
+
+@dataclass(frozen=True)
+class Update:
+    """What an optimizer makes of a gradient: from gradient over its state to the new value.
+
+    Attributes
+    ----------
+    optimizer : str
+    lines : tuple of Line
+    old, new : float
+        The parameter before and after.
+    """
+
+    optimizer: str
+    lines: tuple[Line, ...]
+    old: float
+    new: float
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """How softmax and cross-entropy taken together come to p - y.
+
+    Attributes
+    ----------
+    outputs : tuple of str
+        p_j.
+    loss_slopes : tuple of float
+        ∂L/∂p_j.
+    jacobian : tuple of tuple of float
+        ∂p_j/∂z_k: row k holds all j.
+    results : tuple of float
+        ∂L/∂z_k = sum over j of ∂L/∂p_j ∂p_j/∂z_k.
+    """
+
+    outputs: tuple[str, ...]
+    loss_slopes: tuple[float, ...]
+    jacobian: tuple[tuple[float, ...], ...]
+    results: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Story:
+    """Where one derivative comes from.
+
+    Attributes
+    ----------
+    graph : Graph
+        Of the one row that the story tells.
+    of, by : str
+        It is ∂of/∂by.
+    loss_at : callable, optional
+        `of` as a function of the value of `by`, over the whole batch and with the penalty.
+    penalty : PenaltyTerm, optional
+    batch : Batch, optional
+        Where there is more than one row.
+    update : Update, optional
+    """
+
+    graph: Graph = field(repr=False)
+    of: str
+    by: str
+    loss_at: Callable[[float], float] | None = field(default=None, repr=False)
+    penalty: PenaltyTerm | None = field(default=None, repr=False)
+    batch: Batch | None = field(default=None, repr=False)
+    update: Update | None = field(default=None, repr=False)
+
+    @property
+    def symbol(self) -> Partial:
+        """∂of/∂by."""
+        return Partial(self.of, self.by)
+
+    @property
+    def told(self) -> str:
+        """What the paths lead to: the loss of the row that is told, or `of` itself where there is one row."""
+        return self.of if self.batch is None else self.batch.loss
+
+    @cached_property
+    def value(self) -> float:
+        """The derivative, over all rows and with the penalty."""
+        data = self.graph.derivative(self.by, self.of) if self.batch is None else self.batch.value
+        return data + (self.penalty.value if self.penalty else 0.0)
+
+    @cached_property
+    def path_count(self) -> int:
+        """How many paths lead from `by` to `of` in one row: an exact integer, however large."""
+        return self.graph.count_paths(self.by, self.told)
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """All paths where there are at most 12, else the strongest; strongest first."""
+        k = self.path_count if self.path_count <= MOST_LISTED else STRONGEST
+        return tuple(self.graph.strongest(self.by, self.told, k))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The quantities on the way, in order; where there are many, those on the paths shown."""
+        there = self.graph.between(self.by, self.told)
+        if len(there) <= 3 * MOST_LISTED:
+            return tuple(there)
+        shown = {name for path in self.paths for name in path.nodes}
+        return tuple(name for name in there if name in shown)
+
+    @cached_property
+    def factors(self) -> tuple[Factor, ...]:
+        """Each local derivative with its reason: on all paths, or on the strongest where there are more than 12."""
+        shown = self.paths if self.path_count <= MOST_LISTED else self.paths[:1]
+        pairs = dict.fromkeys(pair for path in shown for pair in pairwise(path.nodes))
+        return tuple(self._factor(source, target) for source, target in pairs)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The chain rule, factored as backpropagation factors it, in symbols, formulas and numbers.
+
+        Where there are more than 12 paths it ends at the first fork, and `deltas` go on from there.
+        """
+        if self.path_count <= MOST_LISTED:
+            return chain(self.graph, self.by, self.told)
+        return chain(self.graph, self.by, self.told, self._at_a_fork)
+
+    @cached_property
+    def deltas(self) -> tuple[Delta, ...]:
+        """The same sum grouped as backpropagation computes it: the delta of each weighted sum, last layer first."""
+        if self.graph.node_kind(self.told) != "loss":
+            return ()
+        sums = [name for name in self.names if self.graph.node_kind(name) == "sum" and name != self.told]
+        return tuple(Delta(delta_name(name), name, self._delta(name)) for name in reversed(sums[:MOST_LISTED]))
+
+    @cached_property
+    def by_deltas(self) -> Chain | None:
+        """The gradient in terms of the deltas it needs, or None where no weighted sum lies between."""
+        return chain(self.graph, self.by, self.told, self._as_delta) if self.deltas else None
+
+    @cached_property
+    def collapse(self) -> Collapse | None:
+        """The Jacobian of a softmax on the way to its cross-entropy, or None for other outputs."""
+        graph = self.graph
+        return collapse(graph) if isinstance(graph, NetworkGraph) and graph.collapsed and graph.couples else None
+
+    @cached_property
+    def nudge(self) -> Nudge | None:
+        """The nudge test: true change against h·gradient for h, h/2, h/4."""
+        return None if self.loss_at is None else nudge(self.loss_at, self.graph.values[self.by], self.value)
+
+    @cached_property
+    def costs(self) -> Costs:
+        """How many additions, multiplications and divisions it takes."""
+        return costs(self.graph, self.by, self.told)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing about this gradient: why it is zero or small, conventions at kinks, shared uses."""
+        return tuple(notes(self.graph, self.by, self.told, self.paths))
+
+    def _factor(self, source: str, target: str) -> Factor:
+        definition = self.graph.definition(target, around=source)
+        assert definition is not None
+        edge = self.graph.edge(source, target)
+        return Factor(
+            source,
+            target,
+            definition,
+            self.graph.local(source, target),
+            edge.number,
+            self.graph.edge_kind(source, target),
+        )
+
+    def _delta(self, name: str) -> Chain:
+        """Return the delta of one weighted sum in terms of those after it; only the strongest where there are many."""
+        return chain(self.graph, name, self.told, self._as_delta)
+
+    def _as_delta(self, name: str) -> Expr | None:
+        return Name(delta_name(name)) if self.graph.node_kind(name) == "sum" else None
+
+    def _at_a_fork(self, name: str) -> Expr | None:
+        forks = len(self.graph.out.get(name, ())) > 1
+        return Partial(self.told, name) if forks else None
+
+    def __str__(self) -> str:
+        from backstory.story.text import page
+
+        return page(self)
+
+
+def collapse(graph: NetworkGraph) -> Collapse:
+    """Work out the two factors that a collapsed graph takes as one."""
+    row = graph.row
+    a, n_out = row.a[-1], row.sizes[-1]
+    slope = row.loss.slope(n_out)
+    slopes = tuple(float(evaluate(slope, {"a": p, "y": y})) for p, y in zip(a, row.y, strict=True))
+    jacobian = tuple(tuple(a[j] * ((j == k) - a[k]) for j in range(n_out)) for k in range(n_out))
+    last = graph.row.n_layers
+    results = tuple(graph.edge(f"z{last}[{k}]", graph.loss_name).number for k in range(n_out))
+    return Collapse(tuple(f"a{last}[{j}]" for j in range(n_out)), slopes, jacobian, results)
+
+
+def delta_name(name: str) -> str:
+    """Return what the derivative of the loss by a weighted sum is called: δ_h1 for z_h1, delta1[0] for z1[0].
+
+    Examples
+    --------
+    >>> delta_name("z_h1"), delta_name("z1[0]"), delta_name("net_o1")
+    ('δ_h1', 'delta1[0]', 'δ_o1')
+    """
+    for start in ("z_", "net_"):
+        if name.startswith(start) and len(name) > len(start):
+            return "δ_" + name[len(start) :]
+    return "delta" + name[1:] if name.startswith("z") and "[" in name else f"δ_{name}"
+
+
+def strongest_row(gradients: Sequence[float]) -> int:
+    """Return the row whose gradient is largest in absolute value."""
+    return max(range(len(gradients)), key=lambda row: abs(gradients[row]))

@@ -240,6 +240,24 @@ def test_trying_out_threads_changes_no_bit() -> None:
         np.testing.assert_array_equal(end, ends[0])
 
 
+@pytest.mark.parametrize("biases", [True, False])
+def test_parameters_copied_by_several_threads_are_the_same_to_the_bit(biases: bool) -> None:
+    """A network of a size at which threads share the packing, and which has pages of its own."""
+    spec = Spec.of([301, 530, 259, 3], "tanh", "softmax", "cross_entropy", biases=biases, dtype="float32")
+    chunk = chunk_of(spec, steps=3, dropout=(0.1, 0.0), record=True)
+    engine, rule = native.Engine(spec), bs.SGD(0.05, momentum=0.9)
+    wanted, result = train(engine, chunk, rule)
+    np.testing.assert_allclose(wanted, train(reference.Engine(spec), chunk, rule)[0], rtol=1e-3, atol=1e-5)
+    for threads in (2, 3):
+        found, again = train(engine, chunk, rule, threads)
+        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(again.norms, result.norms)
+    wild = replace(chunk, learning_rates=np.full(3, np.inf))
+    parameters, failed = train(engine, wild, rule, 2)
+    assert failed.failure is not None
+    np.testing.assert_array_equal(parameters, parameters_of(spec))
+
+
 # ---- Signals
 
 

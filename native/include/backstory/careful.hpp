@@ -91,7 +91,7 @@ private:
             const Dense<T>& layer = net_.layers[l - 1];
             T* g = space_.g + layer.tile_offset(tile);
             training_.tile_gradient(l, tile, {space_.at.x}, n, further ? g : nullptr, g);
-            if (!finite(g, tile.count(), layer.w.width(tile.panel), layer.w.valid(tile.panel)) && !bad) bad = l;
+            if (!rows_finite(g, tile.count(), layer.w.width(tile.panel), layer.w.valid(tile.panel)) && !bad) bad = l;
             if (complete)
                 training_.finish_gradient(l, tile, record, training_.whole_needed(), space_.w + layer.tile_offset(tile),
                                           g, space_.sums[number]);
@@ -103,15 +103,10 @@ private:
         for (size l = 1; l <= net_.layers.size(); ++l) {
             const Dense<T>& layer = net_.layers[l - 1];
             for (size p = 0; p < layer.w.count(); ++p)
-                if (!finite(w + layer.w_at + layer.w.offset(p), layer.w.rows, layer.w.width(p), layer.w.valid(p))) return l;
+                if (!rows_finite(w + layer.w_at + layer.w.offset(p), layer.w.rows, layer.w.width(p), layer.w.valid(p)))
+                    return l;
         }
         return 0;
-    }
-
-    static bool finite(const T* g, size rows, size width, size valid) {
-        bool fine = true;
-        tile_each(g, rows, width, valid, [&](T x) { fine &= std::abs(x) <= std::numeric_limits<T>::max(); });
-        return fine;
     }
 
     // The first of n rows that holds something non-finite, or n.

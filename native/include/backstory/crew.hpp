@@ -34,6 +34,7 @@ public:
         Choice& mine = choices_[now_];
         const double each = seconds / static_cast<double>(steps);
         mine.seconds = trial_ > 0 ? each : 0.5 * (mine.seconds + each);  // a trial tells how it is now, not how it was
+        if (now_ == 0 && mine.seconds > long_step) return;
         if (trial_ > 0 && --trial_ > 0) return;
         for (std::size_t c = 0; c < choices_.size(); ++c)
             if (choices_[c].seconds <= 0) return try_out(c);
@@ -54,6 +55,8 @@ private:
         since_trial_ = 0;
     }
 
+    // So long a step goes on while one of its threads is held up, and one thread less would take as long: not tried.
+    static constexpr double long_step = 5e-3;
     static constexpr double trial_seconds = 1e-3, window_seconds = 1e-2;
     static constexpr int trial_windows = 2;    // the first wakes the threads and warms their caches
     // Trials of what was slower take at most 1/5 of the time just after a change, 2 % when nothing changes.

@@ -20,6 +20,14 @@ bool all_finite(const T* x, size n) {
     return largest < static_cast<Word>(std::bit_cast<Word>(std::numeric_limits<T>::infinity()) << 1);
 }
 
+// Whether none of the first `valid` numbers of each of n rows is.
+template <class T>
+bool rows_finite(const T* x, size n, size row, size valid) {
+    bool finite = true;
+    for (size i = 0; i < n; ++i) finite &= all_finite(x + i * row, valid);
+    return finite;
+}
+
 // Whether n numbers all lie in [low, high]; NaN does not.
 template <class T>
 bool all_within(const T* x, size n, T low, T high) {

@@ -9,6 +9,7 @@
 
 #include "backstory/dense.hpp"
 #include "backstory/dropout.hpp"
+#include "backstory/finite.hpp"
 #include "backstory/loss.hpp"
 #include "backstory/sparse.hpp"
 #include "backstory/threads.hpp"
@@ -47,13 +48,16 @@ struct Network {
             x.flat_w = parameters, x.flat_b = parameters + x.n_in * x.n_out;
             x.tile_at = tiles, x.tile_count = x.tiles_per_panel() * x.w.count();
             packed += Arena::bytes<T>(x.w.total()) / sizeof(T);
-            transposed += x.wt.total();
+            if (l > 1) transposed += x.wt.total();
             parameters += (x.n_in + biases) * x.n_out;
             tiles += x.tile_count;
             products += x.n_in * x.n_out;
             layers.push_back(std::move(x));
         }
+        layers.front().wt_at = transposed;  // the last, as only gradients by the inputs need it
+        transposed += layers.front().wt.total();
     }
+    size transposed_behind_first() const { return layers.front().wt_at; }
 
     // The tiles of one of `count` threads, of about equal work.
     Share share_tiles(int thread, int count) const {
@@ -77,12 +81,35 @@ struct Network {
         return (l1 != 0 ? l1 * sizes : 0) + (l2 != 0 ? l2 / 2 * squares : 0);
     }
 
-    // Between the flat parameters (or their gradient, or a slot of state) and the packed form.
-    void pack(const T* flat, T* w) const {
-        for (const Dense<T>& x : layers) {
-            x.w.pack(flat + x.flat_w, 0, x.n_in, w + x.w_at);
-            if (biases) x.w.pack(flat + x.flat_b, x.n_in, 1, w + x.w_at);
+    // How many of `threads` are worth waking to go once through all parameters.
+    int threads_for_copies(int threads) const { return parameters < 200'000 ? 1 : threads; }
+
+    // Call f(l, k, n) for rows [k, k + n) of W^l, for the blocks of rows of one of `count` threads. A block is as high
+    // as a panel is wide: of whole tiles of W, and whole lines of memory in W^T.
+    template <class F>
+    void each_block(int thread, int count, F f) const {
+        constexpr size most = panel_width<T>;
+        for (size l = 1; l <= layers.size(); ++l) {
+            const size rows = layers[l - 1].n_in;
+            const Share mine = share((rows + most - 1) / most, thread, count);
+            for (size b = mine.first; b < mine.last; ++b) f(l, b * most, std::min(most, rows - b * most));
         }
+    }
+
+    // Between the flat parameters (or their gradient, or a slot of state) and the packed form; one thread's part of it.
+    //   wt: also bring the transposed copies of layers `from` ... L up to date there, unless null
+    void pack(const T* flat, T* w, T* wt = nullptr, size from = 2, int thread = 0, int count = 1) const {
+        each_block(thread, count, [&](size l, size k, size n) {
+            const Dense<T>& x = layers[l - 1];
+            x.w.pack(flat + x.flat_w + k * x.n_out, k, n, w + x.w_at);
+            if (biases && k + n == x.n_in) x.w.pack(flat + x.flat_b, x.n_in, 1, w + x.w_at);
+            if (!wt || l < from) return;
+            for (size p = 0; p < x.w.count(); ++p)
+                for (size r = 0; r < n; r += gradient_rows) {
+                    const WeightTile tile{p, k + r, std::min<size>(gradient_rows, n - r), false};
+                    transpose_tile(x, tile, w + x.tile_offset(tile), wt);
+                }
+        });
     }
     // Only the panels that WeightsFrom cannot read from the flat parameters: those that are not full.
     void pack_tails(const T* flat, T* w) const {
@@ -93,21 +120,25 @@ struct Network {
             if (biases) x.w.pack(flat + x.flat_b, x.n_in, 1, w + x.w_at, tail);
         }
     }
-    void unpack(const T* w, T* flat) const {
-        for (const Dense<T>& x : layers) {
-            x.w.unpack(w + x.w_at, 0, x.n_in, flat + x.flat_w);
-            if (biases) x.w.unpack(w + x.w_at, x.n_in, 1, flat + x.flat_b);
-        }
-    }
-    // The transposed copies of layers `from` ... L (1-based).
-    void transpose(const T* w, T* wt, size from) const {
-        for (size l = from; l <= layers.size(); ++l) {
+    void unpack(const T* w, T* flat, int thread = 0, int count = 1) const {
+        each_block(thread, count, [&](size l, size k, size n) {
             const Dense<T>& x = layers[l - 1];
-            for (size t = 0; t < x.tile_count; ++t) {
-                const WeightTile tile = x.tile(t);
-                transpose_tile(x, tile, w + x.tile_offset(tile), wt);
+            x.w.unpack(w + x.w_at, k, n, flat + x.flat_w + k * x.n_out);
+            if (biases && k + n == x.n_in) x.w.unpack(w + x.w_at, x.n_in, 1, flat + x.flat_b);
+        });
+    }
+    // Whether something packed like the weights is finite throughout.
+    bool finite(const T* w, int thread = 0, int count = 1) const {
+        for (const Dense<T>& x : layers) {
+            const Share mine = share(x.w.count(), thread, count);
+            for (size p = mine.first; p < mine.last; ++p) {
+                const T* panel = w + x.w_at + x.w.offset(p);
+                const size width = x.w.width(p), valid = x.w.valid(p);
+                if (!(valid == width ? all_finite(panel, x.w.rows * width) : rows_finite(panel, x.w.rows, width, valid)))
+                    return false;
             }
         }
+        return true;
     }
 };
 
@@ -143,9 +174,6 @@ struct Buffers {
         capacity = n;
         a.assign(L + 1, {}), d.assign(L + 1, {}), slope.assign(L + 1, {}), scale.assign(L + 1, {}), raw.assign(L + 1, {});
         const auto rows = [&](size columns) { return in_runs<T>(take(T{}, n * run_columns<T>(columns)), n, columns); };
-        x = rows(net.n_in);
-        nonzeros = {};
-        if (Nonzeros<T>::suits(net.layers[0])) nonzeros.lay_out(n, net.n_in, x.data, take);
         if (inputs) d[0] = rows(net.n_in);
         for (size l = 1; l < L; ++l) {
             const Dense<T>& layer = net.layers[l - 1];
@@ -160,6 +188,13 @@ struct Buffers {
         a[L] = d[L] = row_major<T>(take(T{}, n * padded<T>(net.n_out)), padded<T>(net.n_out));
         factors = take(T{}, n);
         losses = take(double{}, n);
+    }
+    // ... and those for the inputs, which stay untouched where rows are read in place.
+    template <class Take>
+    void lay_out_inputs(const Network<T>& net, Take take) {
+        x = in_runs<T>(take(T{}, capacity * run_columns<T>(net.n_in)), capacity, net.n_in);
+        nonzeros = {};
+        if (Nonzeros<T>::suits(net.layers[0])) nonzeros.lay_out(capacity, net.n_in, x.data, take);
     }
 };
 

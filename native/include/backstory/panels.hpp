@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -38,12 +39,18 @@ struct Panels {
     void pack(const T* flat, size first, size n, T* packed, size from = 0) const {
         for (size p = from; p < count(); ++p)
             for (size r = 0; r < n; ++r)
-                std::copy_n(flat + r * columns + p * panel_width<T>, valid(p), packed + offset(p) + (first + r) * width(p));
+                copy_row(flat + r * columns + p * panel_width<T>, valid(p), packed + offset(p) + (first + r) * width(p));
     }
     void unpack(const T* packed, size first, size n, T* flat) const {
         for (size p = 0; p < count(); ++p)
             for (size r = 0; r < n; ++r)
-                std::copy_n(packed + offset(p) + (first + r) * width(p), valid(p), flat + r * columns + p * panel_width<T>);
+                copy_row(packed + offset(p) + (first + r) * width(p), valid(p), flat + r * columns + p * panel_width<T>);
+    }
+
+private:
+    static BS_INLINE void copy_row(const T* from, size n, T* to) {
+        if (n < panel_width<T>) std::copy_n(from, n, to);
+        else store(to, load(from)), store(to + lanes<T>, load(from + lanes<T>));
     }
 };
 
@@ -78,7 +85,8 @@ Rows<T> row_major(T* data, size row) {
     return {data, row, std::min(panel_width<std::remove_const_t<T>>, row), panel_width<std::remove_const_t<T>>};
 }
 
-// One zero-filled allocation, aligned to cache lines, from which arrays are handed out.
+// One zero-filled allocation, aligned to cache lines, from which arrays are handed out. Large ones are pages of their
+// own, which are clear when they come, and there only once they are touched.
 class Arena {
 public:
     // The bytes `count` elements take, arrays starting on cache lines.
@@ -86,22 +94,21 @@ public:
     static size bytes(size count) {
         return (count * sizeof(T) + 63) / 64 * 64;
     }
-    // Room for `capacity` bytes, cleared.
-    void reserve(size capacity) {
+    // Room for `capacity` bytes, cleared, of which the first `sure` will all be used.
+    void reserve(size capacity, size sure) {
+        used_ = 0;
         if (capacity > capacity_) {
-            memory_.reset();
-            capacity_ = 0;
-            const size page = capacity >= huge_page ? huge_page : 64, whole = (capacity + page - 1) / page * page;
-            memory_.reset(static_cast<char*>(std::aligned_alloc(page, whole)));
+            release();
+            if (map(capacity, sure)) return;
+            memory_ = {static_cast<char*>(std::aligned_alloc(64, (capacity + 63) / 64 * 64)), {nullptr, 0}};
             if (!memory_) throw std::bad_alloc();
-            capacity_ = whole;
-#if defined(MADV_HUGEPAGE)
-            // A wish: nothing depends on it. What does not fill a page stays small, as a page once touched is all there.
-            if (page == huge_page) madvise(memory_.get(), capacity / page * page, MADV_HUGEPAGE);
-#endif
+            capacity_ = capacity;
         }
         std::fill_n(memory_.get(), capacity, 0);
-        used_ = 0;
+    }
+    void release() {
+        memory_.reset();
+        capacity_ = 0;
     }
     template <class T>
     T* take(size count) {
@@ -115,8 +122,34 @@ private:
     // Large networks walk through more memory than the small pages that a core keeps the addresses of.
     static constexpr size huge_page = size{2} << 20;
 
+    // Pages of its own, where there is enough to fill large ones; false where there is not, or the system has none.
+    bool map([[maybe_unused]] size capacity, [[maybe_unused]] size sure) {
+#if defined(MADV_HUGEPAGE)
+        if (capacity < huge_page) return false;
+        const size length = capacity + huge_page;  // from a multiple of the page on there is room for `capacity`
+        void* all = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (all == MAP_FAILED) return false;
+        char* begin = static_cast<char*>(all);
+        begin += (huge_page - reinterpret_cast<std::uintptr_t>(begin) % huge_page) % huge_page;
+        memory_ = {begin, {all, length}};
+        capacity_ = capacity;
+        // A wish: nothing depends on it. What may not fill a page stays small, as a page once touched is all there.
+        madvise(begin, sure / huge_page * huge_page, MADV_HUGEPAGE);
+        return true;
+#else
+        return false;
+#endif
+    }
+
     struct Free {
-        void operator()(char* p) const { std::free(p); }
+        void* mapped;  // null: from the heap
+        size length;
+        void operator()(char* p) const {
+#if defined(MADV_HUGEPAGE)
+            if (mapped) return static_cast<void>(munmap(mapped, length));
+#endif
+            std::free(p);
+        }
     };
     std::unique_ptr<char, Free> memory_;
     size capacity_ = 0, used_ = 0;

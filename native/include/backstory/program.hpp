@@ -65,8 +65,7 @@ public:
         Loan space(workspaces_);
         const size block = block_rows(n, 1);
         space->prepare(net_, {.rows = block, .backward = true, .inputs = dX != nullptr, .transposed = true, .dropout = {}});
-        net_.pack(parameters, space->w);
-        net_.transpose(space->w, space->wt, dX ? 1 : 2);
+        net_.pack(parameters, space->w, space->wt, dX ? 1 : 2);
         each_block(n, 1, block, [&](size first, size last, Source<T> source) {
             source.X = X, source.y = y;
             forward_block(*space, {space->w}, source, first, last);
@@ -105,8 +104,7 @@ public:
         const int count = useful_threads(threads, 3 * net_.products, n);
         space->prepare(net_, {.rows = std::max<size>(1, std::min(n, rows_at_once)), .backward = true, .transposed = true,
                               .gradient = true, .dropout = {}});
-        net_.pack(parameters, space->w);
-        net_.transpose(space->w, space->wt, 2);
+        net_.pack(parameters, space->w, space->wt);
         const double each = share_of_row(sample_weight, n);
         double total = 0;
         std::optional<Barrier> barrier;
@@ -133,19 +131,21 @@ public:
                     .dropout = chunk.dropout};
         Loan space(workspaces_);
         space->prepare(net_, needs);
-        pack_all(*space, parameters, state);
+        const int count = useful_threads(threads, 3 * net_.products, longest);
+        pack_all(*space, parameters, state, count);
 
         ChunkResult result;
         result.losses = losses;
-        const int count = useful_threads(threads, 3 * net_.products, longest);
         if (!Training<T>(net_, rule, chunk, *space).run(count, interrupted, result)) {
             needs.gradient = needs.sums = true;
             space->prepare(net_, needs);
-            pack_all(*space, parameters, state);
+            pack_all(*space, parameters, state, count);
             CarefulTraining<T>(net_, rule, chunk, *space).run(result);
         }
-        net_.unpack(space->w, parameters);
-        for (size k = 0; k < state.size(); ++k) net_.unpack(space->slot[k], state[k]);
+        Pool::run(net_.threads_for_copies(count), [&](int me, int all) {
+            net_.unpack(space->w, parameters, me, all);
+            for (size k = 0; k < state.size(); ++k) net_.unpack(space->slot[k], state[k], me, all);
+        });
         return result;
     }
 
@@ -269,10 +269,11 @@ private:
         return {space.w};
     }
 
-    void pack_all(Workspace<T>& space, const T* parameters, const std::vector<T*>& state) {
-        net_.pack(parameters, space.w);
-        net_.transpose(space.w, space.wt, 2);
-        for (size k = 0; k < state.size(); ++k) net_.pack(state[k], space.slot[k]);
+    void pack_all(Workspace<T>& space, const T* parameters, const std::vector<T*>& state, int threads) {
+        Pool::run(net_.threads_for_copies(threads), [&](int me, int count) {
+            net_.pack(parameters, space.w, space.wt, 2, me, count);
+            for (size k = 0; k < state.size(); ++k) net_.pack(state[k], space.slot[k], nullptr, 2, me, count);
+        });
     }
 
     double share_of_row(const T* sample_weight, size n) const {

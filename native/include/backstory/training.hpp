@@ -139,8 +139,7 @@ public:
             }
         }
         result.steps = done_;
-        return !suspect_.load() && (done_ == 0 || (weights_finite(space_.w) && weights_finite(space_.slot[0]) &&
-                                                   weights_finite(space_.slot[1])));
+        return !suspect_.load() && (done_ == 0 || finite(threads));
     }
 
     // One step's batch, up to where careful.hpp and work() part.
@@ -351,29 +350,22 @@ public:
 
     bool whole_needed() const { return rule_.whole_gradient || chunk_.clip_norm; }
 
-    // Whether something packed like the weights (or null) is finite throughout.
-    bool weights_finite(const T* w) const {
-        if (!w) return true;
-        for (const Dense<T>& layer : net_.layers)
-            for (size p = 0; p < layer.w.count(); ++p) {
-                const T* panel = w + layer.w_at + layer.w.offset(p);
-                bool finite = true;
-                tile_each(panel, layer.w.rows, layer.w.width(p), layer.w.valid(p),
-                          [&](T x) { finite &= std::abs(x) <= std::numeric_limits<T>::max(); });
-                if (!finite) return false;
-            }
-        return true;
-    }
-
 private:
     static constexpr double pause_seconds = 0.05;
     static constexpr size work_between_looks = 2'000'000;
     using Clock = std::chrono::steady_clock;
 
+    // Whether the weights and the optimizer's state are finite throughout.
+    bool finite(int threads) const {
+        std::atomic<bool> all{true};
+        Pool::run(net_.threads_for_copies(threads), [&](int me, int count) {
+            for (const T* packed : {space_.w, space_.slot[0], space_.slot[1]})
+                if (packed && !net_.finite(packed, me, count)) all.store(false, std::memory_order_relaxed);
+        });
+        return all.load();
+    }
     void check(const T* g, size rows, size width, size valid) {
-        bool finite = true;
-        tile_each(g, rows, width, valid, [&](T x) { finite &= std::abs(x) <= std::numeric_limits<T>::max(); });
-        if (!finite) suspect_.store(true, std::memory_order_relaxed);
+        if (!rows_finite(g, rows, width, valid)) suspect_.store(true, std::memory_order_relaxed);
     }
 
     // Steps [first, last) as one parallel region.

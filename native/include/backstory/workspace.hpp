@@ -46,15 +46,25 @@ public:
         if (needs == needs_) return;
         needs_ = {};  // whatever happens below, the old layout is gone
         size bytes = 0;
-        lay_out(net, needs, [&]<class X>(X, size count) {
+        const auto measure = [&]<class X>(X, size count) {
             bytes += Arena::bytes<X>(count);
             return static_cast<X*>(nullptr);
-        });
-        arena_.reserve(bytes);
-        lay_out(net, needs, [&]<class X>(X, size count) { return arena_.take<X>(count); });
+        };
+        lay_out(net, needs, measure);
+        const size sure = bytes;
+        at.lay_out_inputs(net, measure);
+        arena_.reserve(bytes, sure);
+        const auto take = [&]<class X>(X, size count) { return arena_.take<X>(count); };
+        lay_out(net, needs, take);
+        at.lay_out_inputs(net, take);
         needs_ = needs;
     }
-    size capacity() const { return arena_.capacity(); }
+    // Give back the memory if it is more than so many bytes; what was learned stays.
+    void shrink(size most) {
+        if (arena_.capacity() <= most) return;
+        arena_.release();
+        needs_ = {};
+    }
 
 private:
     template <class Take>
@@ -62,7 +72,7 @@ private:
         at.lay_out(net, needs.rows, needs.backward, needs.inputs, needs.dropout, take);
         const auto packed = [&](bool wanted) { return wanted ? take(T{}, net.packed) : nullptr; };
         w = packed(true);
-        wt = needs.transposed ? take(T{}, net.transposed) : nullptr;
+        wt = needs.transposed ? take(T{}, needs.inputs ? net.transposed : net.transposed_behind_first()) : nullptr;
         g = packed(needs.gradient);
         slot[0] = packed(needs.slots > 0);
         slot[1] = packed(needs.slots > 1);
@@ -73,8 +83,8 @@ private:
     Needs needs_;
 };
 
-// Lends workspaces to calls. Calls from several threads at once get one each; the last one given back is kept unless it
-// is large.
+// Lends workspaces to calls. Calls from several threads at once get one each; the last one given back is kept, without
+// its memory where that is large.
 template <class T>
 class Workspaces {
 public:
@@ -100,7 +110,7 @@ private:
         return spare_ ? std::move(spare_) : std::make_unique<Workspace<T>>();
     }
     void give(std::unique_ptr<Workspace<T>> workspace) {
-        if (workspace->capacity() > largest_kept) return;
+        workspace->shrink(largest_kept);
         const std::lock_guard lock(mutex_);
         spare_ = std::move(workspace);
     }

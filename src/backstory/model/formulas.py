@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import numpy as np
 from backstory.errors import ConfigurationError, DataError, DivergenceError, unknown
 from backstory.functions import Activation
 from backstory.model.network import read_optimizer
-from backstory.model.updates import told_update
+from backstory.model.updates import STALE_OF_WHAT, require_stepwise, told_update
 from backstory.story.formula_graph import Derivatives, FormulaGraph, formula_graph
 from backstory.story.program import Program, aggregated, read_program
 from backstory.story.quantity import read_quantity
+from backstory.story.stale import Stale, Updated, stale_sweep
 from backstory.story.story import Batch, Story, Update, strongest_row
 from backstory.training.optimizers import LBFGS, SGD, Optimizer
 from backstory.training.schedules import count
@@ -130,8 +132,15 @@ class Formulas:
         found = self._gradients()
         return {name: found.get(name, 0.0) for name in self.program.parameters}
 
-    def explain(self, quantity: str, *, row: int | None = None, optimizer: Optimizer | str | None = None) -> Story:
-        """Tell where one derivative comes from.
+    def explain(
+        self,
+        quantity: str,
+        *,
+        row: int | None = None,
+        optimizer: Optimizer | str | None = None,
+        stale: bool = False,
+    ) -> Story:
+        r"""Tell where one derivative comes from.
 
         Parameters
         ----------
@@ -141,11 +150,23 @@ class Formulas:
             Which sample is told; by default the one that pushes most.
         optimizer : Optimizer, optional
             What the update is told for; by default the one that `fit` or `step` used last.
+        stale : bool
+            Tell the step of a parameter both ways: by gradient descent, and as several published examples take it,
+            with deltas that go through weights already updated. Needs an optimizer.
 
         Raises
         ------
         ExpressionError
             The quantity cannot be read, or has an unknown name.
+        ConfigurationError
+            `stale` without an optimizer, or of something other than the loss by a parameter.
+
+        Examples
+        --------
+        >>> f = Formulas.read("x = 1\nt = 0\nw1 = 1\nw2 = 2\nh = w1*x\ny = w2*h\nL = 1/2*(y - t)^2")
+        >>> story = f.explain("w1", optimizer=SGD(0.1), stale=True)
+        >>> round(story.value, 6), round(story.stale.value, 6)      # w2 is 2 before the step and 1.8 after it
+        (4.0, 3.6)
         """
         of, by = read_quantity(quantity, self.loss, self._known)
         n = self.program.n_samples
@@ -154,7 +175,7 @@ class Formulas:
         batch = self._batch(by, row) if n and of == self.loss and by not in self.program.of_a_sample else None
         graph = self._graph(batch.row if batch else row or 0)
         is_leaf = by in self._leaves
-        return Story(
+        story = Story(
             graph,
             of,
             by,
@@ -162,6 +183,7 @@ class Formulas:
             batch=batch,
             update=self._told_update(by, optimizer) if of == self.loss and by in self.program.parameters else None,
         )
+        return dataclasses.replace(story, stale=self._stale(story, optimizer)) if stale else story
 
     def step(self, optimizer: Optimizer | str | None = None) -> float:
         """Take one training step.
@@ -264,7 +286,9 @@ class Formulas:
 
     def _batch(self, by: str, row: int | None) -> Batch:
         """What each sample gives to the derivative of the loss by a name."""
-        direct, graphs = self._by_rows()
+        return self._batch_of(by, row, *self._by_rows())
+
+    def _batch_of(self, by: str, row: int | None, direct: FormulaGraph, graphs: Sequence[FormulaGraph]) -> Batch:
         rest = direct.derivative(by, self.loss)
         joined = [name for name, formula in self.program.formulas.items() if aggregated(formula) is not None]
         if len(joined) != 1:
@@ -282,6 +306,42 @@ class Formulas:
     def _value_at(self, leaf: str, value: float, of: str, row: int) -> float:
         shared, rows = self.program.values({**self._leaves, leaf: value})
         return float(shared[of] if of in shared else rows[row][of])
+
+    def _stale(self, story: Story, optimizer: Optimizer | str | None) -> Stale:
+        """The step of all parameters both ways, the asked one told."""
+        used = optimizer or self._optimizer
+        if story.by not in self.program.parameters or story.of != self.loss:
+            raise ConfigurationError(STALE_OF_WHAT)
+        chosen = require_stepwise(None if used is None else self._chosen(used))
+        shared, rows = self.program.values(self._leaves)
+        loss, gradients = float(shared[self.loss]), self.gradients
+
+        def told(name: str, gradient: float) -> Update:
+            return self._update(name, gradient, loss, gradients, chosen)
+
+        sweep = stale_sweep(self.program, shared, rows, self._derivatives, lambda name, g: told(name, g).new)
+        row = story.batch.row if story.batch else 0
+        graph = sweep.graphs[row]
+        twin = dataclasses.replace(
+            story,
+            graph=graph,
+            batch=self._batch_of(story.by, row, sweep.direct, sweep.graphs) if story.batch else None,
+            update=told(story.by, sweep.gradients[story.by]),
+            loss_at=None,
+        )
+        return Stale(
+            twin,
+            tuple(
+                Updated(name, self._leaves[name], sweep.new[name])
+                for name in sweep.used_on(graph, story.by, story.told)
+            ),
+            self.loss,
+            self._loss_at({name: told(name, gradient).new for name, gradient in gradients.items()}),
+            self._loss_at(sweep.new),
+        )
+
+    def _loss_at(self, leaves: Mapping[str, float]) -> float:
+        return float(self.program.values({**self._leaves, **leaves})[0][self.loss])
 
     def _chosen(self, optimizer: Optimizer | str) -> Optimizer:
         chosen = read_optimizer(optimizer)

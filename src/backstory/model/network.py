@@ -227,7 +227,14 @@ class Network:
         return self._engine(engine).input_gradients(self.parameters, rows, aims)
 
     def explain(
-        self, quantity: str, X: Any, y: Any, *, row: int | None = None, optimizer: Optimizer | str | None = None
+        self,
+        quantity: str,
+        X: Any,
+        y: Any,
+        *,
+        row: int | None = None,
+        optimizer: Optimizer | str | None = None,
+        stale: bool = False,
     ) -> Story:
         """Tell where one derivative comes from, in symbols, formulas and numbers, for one row or for a batch.
 
@@ -242,6 +249,9 @@ class Network:
             Which row of a batch is told; by default the one that pushes most.
         optimizer : Optimizer, optional
             What the update is told for; by default the one that `fit` or `step` used last, with its state.
+        stale : bool
+            Tell the step of a parameter both ways: by gradient descent, and as several published examples take it,
+            with deltas that go through weights already updated. Needs an optimizer.
 
         Returns
         -------
@@ -251,7 +261,8 @@ class Network:
         Raises
         ------
         ExpressionError, ConfigurationError
-            The quantity cannot be read, or the network has no such weight or unit.
+            The quantity cannot be read, or the network has no such weight or unit; `stale` without an optimizer, or
+            of something other than the loss by a parameter.
 
         Examples
         --------
@@ -265,7 +276,7 @@ class Network:
         chosen = None if optimizer is None else read_optimizer(optimizer)
         if isinstance(chosen, LBFGS):
             raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use SGD, or Adam.")
-        return explain(self, quantity, X, y, row, chosen)
+        return explain(self, quantity, X, y, row, chosen, stale)
 
     def _batch(self, X: Any, y: Any, sample_weight: Any) -> tuple[Array, Array, Array | None]:
         rows = self._rows(X)

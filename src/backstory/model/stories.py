@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from backstory.engine.reference import Engine, activate, dense, layer_arrays, loss_of_rows
 from backstory.errors import ConfigurationError
 from backstory.expressions import Name, evaluate, substitute
-from backstory.model.updates import told_update
+from backstory.model.stale import stale as stale_step
+from backstory.model.updates import STALE_OF_WHAT, told_update
 from backstory.story.address import Address, read_address
 from backstory.story.network_graph import LOSS, LOSS_OF_A_ROW, Row, network_graph
 from backstory.story.quantity import read_quantity
@@ -128,9 +129,31 @@ class Rows:
         moved[flat_index(self.net, address)] = value
         return self.engine.loss(moved, self.X, self.y)
 
+    def state(self, optimizer: Optimizer) -> tuple[Mapping[str, Any], int]:
+        """The slots of all parameters where the last training used an equal optimizer, and how many steps it took."""
+        memory = self.net._memory
+        same = memory.suits(optimizer, self.net.parameters) and bool(memory.state or not optimizer.rule().slots)
+        return (memory.state, memory.steps) if same else ({}, 0)
+
+    def told_update(self, address: Address, gradient: float, optimizer: Optimizer) -> Update:
+        """What an optimizer makes of the gradient of one parameter."""
+        index = flat_index(self.net, address)
+        loss, flat = self.engine.loss_and_gradient(self.parameters, self.X, self.y)
+        whole = {"gradient_norm_squared": float(flat @ flat), "gradient_max": float(np.abs(flat).max())}
+        slots, steps = self.state(optimizer)
+        state = {name: float(slot[index]) for name, slot in slots.items()}
+        value = float(self.parameters[index])
+        return told_update(optimizer, state, steps, value, gradient, loss, whole, address.letter == "w")
+
 
 def explain(
-    net: Network, quantity: str, X: Any, y: Any, row: int | None = None, optimizer: Optimizer | None = None
+    net: Network,
+    quantity: str,
+    X: Any,
+    y: Any,
+    row: int | None = None,
+    optimizer: Optimizer | None = None,
+    stale: bool = False,
 ) -> Story:
     """Tell where one derivative of a network comes from; see `Network.explain`."""
     rows = _read_rows(net, X, y)
@@ -144,15 +167,21 @@ def explain(
     if is_parameter and n > 1:
         network_graph(rows.row(0), by)  # the address is one of this network's
     batch = _batch(rows, address, row) if is_parameter and n > 1 and address is not None else None
-    chosen = batch.row if batch is not None else row or 0
-    values = rows.row(chosen)
+    told = batch.row if batch is not None else row or 0
+    values = rows.row(told)
     loss = LOSS_OF_A_ROW if batch is not None else LOSS
     graph = network_graph(values, by, loss if of == LOSS else of, loss)
     penalty = _penalty(net, address, values) if is_parameter and address is not None else None
-    story = Story(graph, of, by, loss_at=_moved(rows, address, of, chosen, is_parameter), penalty=penalty, batch=batch)
-    if is_parameter and address is not None:
-        return dataclasses.replace(story, update=_update(rows, address, story.value, optimizer))
-    return story
+    story = Story(graph, of, by, loss_at=_moved(rows, address, of, told, is_parameter), penalty=penalty, batch=batch)
+    used = optimizer or net._memory.optimizer
+    chosen = used if isinstance(used, Optimizer) else None
+    if not is_parameter or address is None:
+        if stale:
+            raise ConfigurationError(STALE_OF_WHAT)
+        return story
+    if chosen is not None:
+        story = dataclasses.replace(story, update=rows.told_update(address, story.value, chosen))
+    return dataclasses.replace(story, stale=stale_step(rows, address, story, chosen)) if stale else story
 
 
 def _read_rows(net: Network, X: Any, y: Any) -> Rows:
@@ -217,18 +246,3 @@ def _moved(
         return float((z if target.letter == "z" else a)[target.layer][target.unit])
 
     return moved if target is None or target.letter in ("z", "a") else None
-
-
-def _update(rows: Rows, address: Address, gradient: float, optimizer: Optimizer | None) -> Update | None:
-    memory = rows.net._memory
-    chosen = optimizer or memory.optimizer
-    if not isinstance(chosen, Optimizer):
-        return None
-    same = memory.suits(chosen, rows.net.parameters) and bool(memory.state or not chosen.rule().slots)
-    index = flat_index(rows.net, address)
-    loss, flat = rows.engine.loss_and_gradient(rows.parameters, rows.X, rows.y)
-    whole = {"gradient_norm_squared": float(flat @ flat), "gradient_max": float(np.abs(flat).max())}
-    state = {name: float(slot[index]) for name, slot in memory.state.items()} if same else {}
-    steps = memory.steps if same else 0
-    value = float(rows.parameters[index])
-    return told_update(chosen, state, steps, value, gradient, loss, whole, address.letter == "w")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from backstory.engine.reference import NUMPY
+from backstory.errors import ConfigurationError
 from backstory.expressions import Expr, evaluate, names, substitute
 from backstory.story.chain import rounded
 from backstory.story.story import Line, Update
@@ -16,6 +19,64 @@ from backstory.training.schedules import Plan
 def rate_at(optimizer: Optimizer, step: int) -> float:
     """Return the learning rate of a step, counted from 0."""
     return float(optimizer.schedule.rates(np.array([step]), Plan(None, 1))[0])
+
+
+STALE_OF_WHAT = "stale=True tells a step: ask for the loss by a weight or a bias, such as dL/dw1."
+
+
+def require_stepwise(optimizer: Optimizer | None) -> Optimizer:
+    """Return the optimizer with which a step can be taken one layer after the other, as ``stale=True`` shows it.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none, or it needs all gradients at once.
+    """
+    if optimizer is None:
+        raise ConfigurationError("stale=True tells a step: give an optimizer, such as optimizer=SGD(0.5).")
+    if optimizer.rule().whole_gradient:
+        raise ConfigurationError(
+            f"{type(optimizer).__name__} needs the gradients of all parameters before it changes one, so it takes no "
+            "step with weights already updated. Use SGD, or Adam."
+        )
+    return optimizer
+
+
+def updated(
+    optimizer: Optimizer, state: Mapping[str, Any], step: int, values: Any, gradients: Any, are_weights: bool
+) -> Any:
+    """Return many parameters after a step of an optimizer that looks at one gradient at a time.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    state : mapping of str to ndarray (n,)
+    step : int
+        Steps taken before this one.
+    values, gradients : ndarray (n,)
+    are_weights : bool
+        Weights decay, biases do not.
+    """
+    found = _known(optimizer, state, step, values, gradients, are_weights)
+    for name, formula in optimizer.rule().assignments:
+        found[name] = evaluate(formula, found, NUMPY)
+    return found["w"]
+
+
+def _known(
+    optimizer: Optimizer, state: Mapping[str, Any], step: int, value: Any, gradient: Any, is_weight: bool
+) -> dict[str, Any]:
+    """Return what an optimizer's formulas name, but for what the whole gradient and the loss are."""
+    rule = optimizer.rule()
+    return {
+        **rule.constants,
+        **{name: state.get(name, start) for name, start in rule.slots.items()},
+        "w": value,
+        "g": gradient,
+        "t": float(step + 1),
+        "learning_rate": rate_at(optimizer, step),
+        "decay": rule.weight_decay if is_weight else 0.0,
+    }
 
 
 def told_update(
@@ -44,20 +105,9 @@ def told_update(
     is_weight : bool
         Weights decay, biases do not.
     """
-    rule = optimizer.rule()
-    values: dict[str, float] = {
-        **rule.constants,
-        **{name: state.get(name, start) for name, start in rule.slots.items()},
-        "w": value,
-        "g": gradient,
-        "t": float(step + 1),
-        "learning_rate": rate_at(optimizer, step),
-        "decay": rule.weight_decay if is_weight else 0.0,
-        "loss": loss,
-        **whole,
-    }
+    values = {**_known(optimizer, state, step, value, gradient, is_weight), "loss": loss, **whole}
     lines: list[Line] = []
-    for name, formula in rule.assignments:
+    for name, formula in optimizer.rule().assignments:
         numbers: dict[str, Expr] = {each: rounded(values[each]) for each in names(formula) if each in values}
         found = float(evaluate(formula, values))
         if found != values.get(name) or name != "w":

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from backstory.expressions import Expr, Name, Partial, evaluate
 from backstory.story.chain import Chain, chain
@@ -14,6 +15,9 @@ from backstory.story.graph import EdgeKind, Graph, Path
 from backstory.story.network_graph import NetworkGraph
 from backstory.story.notes import notes
 from backstory.story.nudge import Nudge, nudge
+
+if TYPE_CHECKING:
+    from backstory.story.stale import Stale
 
 MOST_LISTED = 12
 """Up to how many paths, factors and deltas are all shown."""
@@ -186,6 +190,8 @@ class Story:
     batch : Batch, optional
         Where there is more than one row.
     update : Update, optional
+    stale : Stale, optional
+        The same step taken with weights already updated, where that was asked for.
     """
 
     graph: Graph = field(repr=False)
@@ -195,6 +201,7 @@ class Story:
     penalty: PenaltyTerm | None = field(default=None, repr=False)
     batch: Batch | None = field(default=None, repr=False)
     update: Update | None = field(default=None, repr=False)
+    stale: Stale | None = field(default=None, repr=False)
 
     @property
     def symbol(self) -> Partial:

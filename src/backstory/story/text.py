@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from backstory.expressions import Number, Partial, to_text
 from backstory.story.chain import Chain, shown
 from backstory.story.costs import Operations
+from backstory.story.stale import NEW, STALE_END, stale_beginning, stale_rows
 
 if TYPE_CHECKING:
     from backstory.story.story import Batch, Story
@@ -141,6 +142,28 @@ def update(story: Story) -> Iterator[str]:
     yield f"{story.by}: {shown(story.update.old)} → {story.update.new:.9g}"
 
 
+def stale(story: Story) -> Iterator[str]:
+    """The step taken with weights already updated, beside the right one."""
+    found = story.stale
+    if found is None:
+        return
+    yield from _sentence(stale_beginning(found), 2)
+    if found.used and len(story.paths) == story.path_count:
+        new = {weight.name for weight in found.used}
+        chain = found.story.chain
+        left = to_text(Partial(story.told, story.by))
+        yield ""
+        yield from _wrapped("", to_text(chain.formulas, times=" * ", name=lambda name: name + NEW * (name in new)), "")
+        yield from _wrapped("  = ", to_text(chain.numbers, times=" * "), "")
+        yield f"  = {shown(chain.value)}, where {left} = {shown(story.chain.value)}"
+    yield ""
+    yield f"{'':<24}{'gradient descent':>24}{'with updated weights':>24}"
+    for name, right, wrong in stale_rows(story, found):
+        yield f"{name:<24}{right:>24.9g}{wrong:>24.9g}"
+    yield ""
+    yield from _sentence(STALE_END, 2)
+
+
 def cost(story: Story) -> Iterator[str]:
     """How many operations it takes, in three ways."""
     table = story.costs
@@ -172,6 +195,7 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("Softmax with cross-entropy", collapsed),
     ("Nudge test", nudged),
     ("Update", update),
+    ("Weights already updated", stale),
     ("Cost", cost),
     ("Notes", remarks),
 )

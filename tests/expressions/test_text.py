@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backstory.expressions import Call, Compare, Name, Number, Pow, evaluate, name_latex, parse, to_latex, to_text
+from backstory.expressions import (
+    Call,
+    Compare,
+    Name,
+    Number,
+    Partial,
+    Pow,
+    evaluate,
+    name_latex,
+    parse,
+    to_latex,
+    to_text,
+)
 from tests.expressions.strategies import expressions
 
 x, y = Name("x"), Name("y")
@@ -98,10 +110,43 @@ def test_latex_of_numbers_with_a_sign():
 
 @pytest.mark.parametrize(
     ("name", "latex"),
-    [("x", "x"), ("alpha", r"\alpha"), ("w12", "w_{12}"), ("delta_1", r"\delta_{1}"), ("n_out", r"n_{\mathrm{out}}")],
+    [
+        ("x", "x"),
+        ("alpha", r"\alpha"),
+        ("w12", "w_{12}"),
+        ("delta_1", r"\delta_{1}"),
+        ("n_out", r"n_{\mathrm{out}}"),
+        ("w1[2->0]", "w^{(1)}_{0,2}"),
+        ("b1[0]", "b^{(1)}_{0}"),
+        ("x[2]", "x_{2}"),
+        ("delta1[0]", r"\delta^{(1)}_{0}"),
+        ("δ_h1", r"\delta_{h_{1}}"),
+        ("mean(L_n)", r"\mathrm{mean}\left(L_{n}\right)"),
+        ("w₁₂", "w_{12}"),
+        ("ŷ", r"\hat{y}"),
+        ("yhat", r"\hat{y}"),
+        ("x'", r"x^{\prime}"),
+        ("…", r"\cdots"),
+        ("__", r"\mathrm{\_\_}"),
+        ("a%b&c", r"\mathrm{a\%b\&c}"),
+        ("ж", r"\mathrm{U0436}"),
+    ],
 )
 def test_latex_of_names(name, latex):
     assert name_latex(name) == latex
+
+
+def test_what_has_something_above_it_is_no_base_of_a_power():
+    assert to_latex(Name("w1[2->0]") ** 2) == r"\left(w^{(1)}_{0,2}\right)^{2}"
+
+
+def test_latex_of_derivatives_and_of_other_names():
+    product = Partial("z1[0]", "w1[2->0]") * Partial("L", "z1[0]")
+    assert to_latex(product) == (
+        r"\frac{\partial z^{(1)}_{0}}{\partial w^{(1)}_{0,2}} \cdot \frac{\partial L}{\partial z^{(1)}_{0}}"
+    )
+    assert to_latex(x * y, name=str.upper) == r"X \, Y"
+    assert to_text(Partial("x", "y"), name=str.upper) == "∂X/∂Y"
 
 
 @given(expressions())

@@ -9,8 +9,10 @@ from backstory.expressions.elementary import MATH as MATH
 from backstory.expressions.evaluate import evaluate as evaluate
 from backstory.expressions.latex import name_latex as name_latex
 from backstory.expressions.latex import to_latex as to_latex
+from backstory.expressions.mathml import to_mathml as to_mathml
 from backstory.expressions.parser import parse as parse
 from backstory.expressions.parser import parse_assignments as parse_assignments
+from backstory.expressions.python import to_python as to_python
 from backstory.expressions.simplify import simplify as simplify
 from backstory.expressions.text import number_text as number_text
 from backstory.expressions.text import to_text as to_text

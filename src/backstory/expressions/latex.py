@@ -2,16 +2,25 @@ r"""Expressions as LaTeX: fractions, powers of e, Greek letters, cases; to be re
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from fractions import Fraction
 
-from backstory.expressions.text import ATOM, POWER, PRODUCT, SUM, number_text
-from backstory.expressions.tree import Add, Call, Compare, Div, Expr, Mul, Name, Neg, Number, Pow, Scalar, Sub
-
-_GREEK = re.compile(
-    "alpha|beta|[gG]amma|[dD]elta|epsilon|zeta|eta|[tT]heta|iota|kappa|[lL]ambda|mu|nu|[xX]i|[pP]i|rho|[sS]igma|tau"
-    "|[uU]psilon|[pP]hi|chi|[pP]si|[oO]mega"
+from backstory.expressions.printing import (
+    ATOM,
+    FREE,
+    POWER,
+    PRODUCT,
+    PRODUCT_BREAK,
+    SUM,
+    SUM_BREAK,
+    Bound,
+    Printer,
+    Rule,
 )
+from backstory.expressions.symbols import ACCENTS, GREEK, Symbol, read_symbol
+from backstory.expressions.text import number_text
+from backstory.expressions.tree import Add, Compare, Div, Expr, Mul, Neg, Pow, Scalar, Sub
+
 _RELATIONS = {">": ">", ">=": r"\ge", "<": "<", "<=": r"\le"}
 _OPERATORS = {
     "log": r"\log",
@@ -26,43 +35,106 @@ _OPERATORS = {
     "min": r"\min",
     "sigmoid": r"\sigma",
 }
-_INDEXED = re.compile(r"([A-Za-z]+)_?(\d+)|([A-Za-z]+)_(\w+)", re.ASCII)
+_ESCAPED = {**{each: "\\" + each for each in "_%&#${}"}, "\\": r"\backslash{}", "^": r"\hat{}", "~": r"\tilde{}"}
+_SPECIAL = {"…": r"\cdots", "∞": r"\infty"}
 
 
-def to_latex(expr: Expr) -> str:
+def to_latex(expr: Expr, *, name: Callable[[str], str] = str) -> str:
     r"""Return an expression as LaTeX, without dollar signs.
 
+    Parameters
+    ----------
+    expr : Expr
+    name : callable
+        From a name to the name that is set in its place.
+
+    Examples
+    --------
     >>> from backstory.expressions import parse
     >>> print(to_latex(parse("1/(1 + exp(-z))")))
     \frac{1}{1 + e^{-z}}
     >>> print(to_latex(parse("where(z > 0, z, slope*z)")))
     \begin{cases} z & \text{if } z > 0 \\ \mathrm{slope} \, z & \text{otherwise} \end{cases}
     """
-    return _latex(expr)[0]
+    return latex_printer(name)(expr)
+
+
+def latex_printer(name: Callable[[str], str] = str) -> Printer:
+    """Return the printer of LaTeX; see `to_latex`."""
+    return _LatexPrinter(
+        rules=_RULES,
+        number=_number,
+        name=lambda id: _symbol(read_symbol(name(id))),
+        partial=lambda of, by: (rf"\frac{{\partial {of}}}{{\partial {by}}}", POWER),
+        call=_call,
+        relations=_RELATIONS,
+        parentheses=(r"\left(", r"\right)"),
+    )
+
+
+_RULES = {
+    Add: Rule(f"{{}} {SUM_BREAK}+ {{}}", SUM, SUM, PRODUCT),
+    Sub: Rule(f"{{}} {SUM_BREAK}- {{}}", SUM, SUM, PRODUCT),
+    Mul: Rule(f"{{0}} {PRODUCT_BREAK}{{2}} {{1}}", PRODUCT, PRODUCT, POWER),
+    Div: Rule(r"\frac{{{}}}{{{}}}", POWER, FREE, FREE),
+    Pow: Rule("{}^{{{}}}", POWER, ATOM, FREE),
+    Neg: Rule("-{}", SUM, PRODUCT),
+    Compare: Rule("{0} {2} {1}", SUM, FREE, FREE),
+}
+
+
+class _LatexPrinter(Printer):
+    def operator(self, rule: Rule, left: Expr, right: Expr, sign: str = "") -> Bound:
+        r"""Return a product side by side, with a dot only where the right side begins with a digit or a fraction."""
+        if rule is _RULES[Mul]:
+            second = self.within(right, rule.right)
+            sign = r"\cdot" if second[0].isdigit() or second.startswith(r"\frac{\partial") else r"\,"
+        return super().operator(rule, left, right, sign)
 
 
 def name_latex(name: str) -> str:
     r"""Return a name as LaTeX: Greek where it is Greek, digits and what follows an underscore as a subscript.
 
-    >>> print(name_latex("w12"), name_latex("n_out"), name_latex("delta"))
-    w_{12} n_{\mathrm{out}} \delta
+    >>> print(name_latex("w12"), name_latex("n_out"), name_latex("delta"), name_latex("w1[2->0]"))
+    w_{12} n_{\mathrm{out}} \delta w^{(1)}_{0,2}
     """
-    if match := _INDEXED.fullmatch(name):
-        base, digits, word, rest = match.groups()
-        return f"{_word(base)}_{{{digits}}}" if base else f"{_word(word)}_{{{_word(rest)}}}"
-    return _word(name)
+    return _symbol(read_symbol(name))[0]
+
+
+def _symbol(symbol: Symbol) -> Bound:
+    """Return a symbol; what has something above it cannot be the base of a power."""
+    word = _word(symbol.base)
+    if symbol.accent:
+        word = rf"\{ACCENTS[symbol.accent]}{{{word}}}"
+    if symbol.argument is not None:
+        return rf"{word}\left({_symbol(symbol.argument)[0]}\right)", ATOM
+    above = f"^{{{symbol.above.replace('′', chr(92) + 'prime ').rstrip()}}}" if symbol.above else ""
+    below = f"_{{{','.join(_symbol(each)[0] for each in symbol.below)}}}" if symbol.below else ""
+    return word + above + below, POWER if above else ATOM
 
 
 def _word(word: str) -> str:
-    if _GREEK.fullmatch(word):
-        return "\\" + word
-    return word if len(word) == 1 or word.isdigit() else rf"\mathrm{{{word.replace('_', chr(92) + '_')}}}"
+    """Return a letter as it is, Greek by its name, a word upright; what LaTeX has no letter for by its code."""
+    if word in GREEK:
+        return "\\" + GREEK[word]
+    if word in _SPECIAL:
+        return _SPECIAL[word]
+    safe = "".join(_character(each) for each in word)
+    return safe if (len(word) == 1 and safe == word) or word.isdigit() else rf"\mathrm{{{safe}}}"
 
 
-def _number(value: Scalar) -> tuple[str, int]:
+def _character(character: str) -> str:
+    if character in GREEK:
+        return rf"\{GREEK[character]} "
+    if character.isascii() and character.isprintable():
+        return _ESCAPED.get(character, character)
+    return f"U{ord(character):04X}"
+
+
+def _number(value: Scalar) -> Bound:
     if isinstance(value, Fraction):
         sign = "-" if value < 0 else ""
-        return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}", SUM if value < 0 else PRODUCT
+        return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}", SUM if value < 0 else POWER
     text, _, exponent = number_text(value).partition("e")
     if exponent:
         mantissa = "" if text == "1" else rf"{text} \cdot "
@@ -70,48 +142,16 @@ def _number(value: Scalar) -> tuple[str, int]:
     return text, SUM if value < 0 else ATOM
 
 
-def _latex(expr: Expr) -> tuple[str, int]:
-    """Return the LaTeX of an expression and how tightly it binds."""
-    match expr:
-        case Number(value):
-            return _number(value)
-        case Name(id):
-            return name_latex(id), ATOM
-        case Neg(operand):
-            return "-" + _within(operand, PRODUCT), SUM
-        case Add(left, right):
-            return f"{_within(left, SUM)} + {_within(right, PRODUCT)}", SUM
-        case Sub(left, right):
-            return f"{_within(left, SUM)} - {_within(right, PRODUCT)}", SUM
-        case Mul(left, right):
-            return _product(left, right), PRODUCT
-        case Div(left, right):
-            return rf"\frac{{{to_latex(left)}}}{{{to_latex(right)}}}", PRODUCT
-        case Pow(left, right):
-            return f"{_within(left, ATOM)}^{{{to_latex(right)}}}", POWER
-        case Compare(op, left, right):
-            return f"{to_latex(left)} {_RELATIONS[op]} {to_latex(right)}", SUM
-        case Call(function, args):
-            return _call(function, args)
-    raise TypeError(f"A {type(expr).__name__} cannot be printed.")
-
-
-def _product(left: Expr, right: Expr) -> str:
-    r"""Return a product: side by side, with a dot only where the right side begins with a digit."""
-    first, second = _within(left, PRODUCT), _within(right, PRODUCT if isinstance(right, Div) else POWER)
-    return rf"{first} \cdot {second}" if second[0].isdigit() else rf"{first} \, {second}"
-
-
-def _call(function: str, args: tuple[Expr, ...]) -> tuple[str, int]:
+def _call(function: str, args: tuple[Expr, ...], latex: Printer) -> Bound:
     """Return a call, in the form textbooks give each function."""
-    inside = [to_latex(arg) for arg in args]
+    inside = [latex(arg) for arg in args]
     match function:
         case "exp":
             return f"e^{{{inside[0]}}}", POWER
         case "expm1":
             return f"e^{{{inside[0]}}} - 1", SUM
         case "log1p":
-            return rf"\log\left(1 + {_within(args[0], PRODUCT)}\right)", ATOM
+            return rf"\log\left(1 + {latex.unmarked(latex.within(args[0], PRODUCT))}\right)", ATOM
         case "sqrt":
             return rf"\sqrt{{{inside[0]}}}", ATOM
         case "abs":
@@ -119,11 +159,5 @@ def _call(function: str, args: tuple[Expr, ...]) -> tuple[str, int]:
         case "where":
             yes = rf"{inside[1]} & \text{{if }} {inside[0]}"
             return rf"\begin{{cases}} {yes} \\ {inside[2]} & \text{{otherwise}} \end{{cases}}", ATOM
-    operator = _OPERATORS.get(function, rf"\operatorname{{{function.replace('_', chr(92) + '_')}}}")
+    operator = _OPERATORS.get(function) or rf"\operatorname{{{''.join(map(_character, function))}}}"
     return rf"{operator}\left({', '.join(inside)}\right)", ATOM
-
-
-def _within(expr: Expr, at_least: int) -> str:
-    """Return the LaTeX of an expression, in parentheses where it binds less tightly than its place asks."""
-    latex, binding = _latex(expr)
-    return latex if binding >= at_least else rf"\left({latex}\right)"

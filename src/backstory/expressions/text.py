@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from backstory.expressions.tree import Add, Call, Compare, Div, Expr, Mul, Name, Neg, Number, Partial, Pow, Scalar, Sub
+from backstory.expressions.printing import ATOM, POWER, PRODUCT, PRODUCT_BREAK, SUM, SUM_BREAK, Bound, Printer, Rule
+from backstory.expressions.tree import Add, Compare, Div, Expr, Mul, Neg, Pow, Scalar, Sub
 
-SUM, PRODUCT, POWER, ATOM = range(4)
-"""How tightly a piece of text binds."""
+RELATIONS = {">": ">", ">=": ">=", "<": "<", "<=": "<="}
 
 
 def to_text(expr: Expr, *, times: str = "*", name: Callable[[str], str] = str) -> str:
@@ -28,21 +28,37 @@ def to_text(expr: Expr, *, times: str = "*", name: Callable[[str], str] = str) -
     >>> to_text(parse("((a*(1 - a))*(z^2)) / (2)"))
     'a*(1 - a)*z^2/2'
     """
-    return _text(expr, times, name)[0]
+    return text_printer(times, name)(expr)
 
 
-def precedence(expr: Expr) -> int:
-    """Say how tightly an expression binds when it is written on one line."""
-    match expr:
-        case Add() | Sub() | Neg() | Compare():
-            return SUM
-        case Mul() | Div():
-            return PRODUCT
-        case Pow():
-            return POWER
-        case Number(value):
-            return SUM if value < 0 else PRODUCT if isinstance(value, Fraction) else ATOM
-    return ATOM
+def text_printer(times: str = "*", name: Callable[[str], str] = str) -> Printer:
+    """Return the printer of text; see `to_text`."""
+    return Printer(
+        rules={
+            Add: Rule(f"{{}} {SUM_BREAK}+ {{}}", SUM, SUM, PRODUCT),
+            Sub: Rule(f"{{}} {SUM_BREAK}- {{}}", SUM, SUM, PRODUCT),
+            Mul: Rule(f"{{}}{_broken(times)}{{}}", PRODUCT, PRODUCT, POWER),
+            Div: Rule("{}/{}", PRODUCT, PRODUCT, POWER),
+            Pow: Rule("{}^{}", POWER, ATOM, POWER),
+            Neg: Rule("-{}", SUM, PRODUCT),
+            Compare: Rule("{0} {2} {1}", SUM, SUM, SUM),
+        },
+        number=bound_number,
+        name=lambda id: (name(id), ATOM),
+        partial=lambda of, by: (f"∂{of}/∂{by}", ATOM),
+        call=lambda function, args, text: (f"{function}({', '.join(text.within(arg, SUM) for arg in args)})", ATOM),
+        relations=RELATIONS,
+    )
+
+
+def _broken(times: str) -> str:
+    """A line may end before the sign of a product where that stands apart from its factors."""
+    return f" {PRODUCT_BREAK}{times[1:]}" if times.startswith(" ") else times
+
+
+def bound_number(value: Scalar) -> Bound:
+    """Return a number on one line, and how tightly it binds."""
+    return number_text(value), SUM if value < 0 else PRODUCT if isinstance(value, Fraction) else ATOM
 
 
 def number_text(value: Scalar) -> str:
@@ -51,39 +67,3 @@ def number_text(value: Scalar) -> str:
         return f"{value.numerator}/{value.denominator}"
     text = repr(value)
     return text[:-2] if text.endswith(".0") and len(text) > 17 else text
-
-
-def _text(expr: Expr, times: str, name: Callable[[str], str]) -> tuple[str, int]:
-    """Return the text of an expression and how tightly it binds."""
-
-    def within(part: Expr, at_least: int) -> str:
-        """Return the text of a part, in parentheses where it binds less tightly than its place asks."""
-        text, binding = _text(part, times, name)
-        return text if binding >= at_least else f"({text})"
-
-    match expr:
-        case Number(value):
-            text = number_text(value)
-        case Name(id):
-            text = name(id)
-        case Partial(of, by):
-            text = f"∂{name(of)}/∂{name(by)}"
-        case Neg(operand):
-            text = "-" + within(operand, PRODUCT)
-        case Add(left, right):
-            text = f"{within(left, SUM)} + {within(right, PRODUCT)}"
-        case Sub(left, right):
-            text = f"{within(left, SUM)} - {within(right, PRODUCT)}"
-        case Mul(left, right):
-            text = f"{within(left, PRODUCT)}{times}{within(right, POWER)}"
-        case Div(left, right):
-            text = f"{within(left, PRODUCT)}/{within(right, POWER)}"
-        case Pow(left, right):
-            text = f"{within(left, ATOM)}^{within(right, POWER)}"
-        case Compare(op, left, right):
-            text = f"{within(left, SUM)} {op} {within(right, SUM)}"
-        case Call(function, args):
-            text = f"{function}({', '.join(within(arg, SUM) for arg in args)})"
-        case _:
-            raise TypeError(f"A {type(expr).__name__} cannot be printed.")
-    return text, precedence(expr)

@@ -106,9 +106,14 @@ public:
         }
         std::fill_n(memory_.get(), capacity, 0);
     }
-    void release() {
-        memory_.reset();
-        capacity_ = 0;
+    // Let the system take pages back where it runs short; what it takes is clear when it is used again. Returns false,
+    // and gives all back at once, where that cannot be.
+    bool offer() {
+#if defined(MADV_FREE)
+        if (memory_.get_deleter().mapped && madvise(memory_.get(), capacity_, MADV_FREE) == 0) return true;
+#endif
+        release();
+        return false;
     }
     template <class T>
     T* take(size count) {
@@ -153,6 +158,11 @@ private:
     };
     std::unique_ptr<char, Free> memory_;
     size capacity_ = 0, used_ = 0;
+
+    void release() {
+        memory_.reset();
+        capacity_ = 0;
+    }
 };
 
 }  // namespace bs

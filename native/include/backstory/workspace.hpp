@@ -59,11 +59,9 @@ public:
         at.lay_out_inputs(net, take);
         needs_ = needs;
     }
-    // Give back the memory if it is more than so many bytes; what was learned stays.
-    void shrink(size most) {
-        if (arena_.capacity() <= most) return;
-        arena_.release();
-        needs_ = {};
+    // Nobody works here for now: let the system have the memory, if it is much and the system needs it.
+    void rest() {
+        if (arena_.capacity() > kept && !arena_.offer()) needs_ = {};
     }
 
 private:
@@ -79,12 +77,13 @@ private:
         sums = needs.sums ? take(TileSums{}, net.tiles) : nullptr;
     }
 
+    static constexpr size kept = size{32} << 20;  // bytes
+
     Arena arena_;
     Needs needs_;
 };
 
-// Lends workspaces to calls. Calls from several threads at once get one each; the last one given back is kept, without
-// its memory where that is large.
+// Lends workspaces to calls. Calls from several threads at once get one each; the last one given back is kept.
 template <class T>
 class Workspaces {
 public:
@@ -103,14 +102,12 @@ public:
     };
 
 private:
-    static constexpr size largest_kept = size{32} << 20;  // bytes
-
     std::unique_ptr<Workspace<T>> take() {
         const std::lock_guard lock(mutex_);
         return spare_ ? std::move(spare_) : std::make_unique<Workspace<T>>();
     }
     void give(std::unique_ptr<Workspace<T>> workspace) {
-        workspace->shrink(largest_kept);
+        workspace->rest();
         const std::lock_guard lock(mutex_);
         spare_ = std::move(workspace);
     }

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from backstory.model.network import Gradients as Gradients
     from backstory.model.network import Network as Network
     from backstory.model.network import load as load
+    from backstory.story.compare import Comparison as Comparison
+    from backstory.story.compare import compare as compare
     from backstory.training.arguments import Clip as Clip
     from backstory.training.callbacks import EarlyStopping as EarlyStopping
     from backstory.training.callbacks import Event as Event
@@ -71,6 +73,7 @@ _HOMES = {
     "backstory.model.formulas": "Formulas",
     "backstory.model.network": "Gradients Network load",
     "backstory.configuration": "show_config",
+    "backstory.story.compare": "Comparison compare",
     "backstory.training.arguments": "Clip",
     "backstory.training.callbacks": "EarlyStopping Event EveryEpoch EverySteps",
     "backstory.training.history": "History",

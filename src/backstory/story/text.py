@@ -12,6 +12,7 @@ from backstory.story.costs import Operations
 from backstory.story.stale import NEW, STALE_END, stale_beginning, stale_rows
 
 if TYPE_CHECKING:
+    from backstory.story.compare import Comparison
     from backstory.story.story import Batch, Story
 
 WIDTH = 80
@@ -266,3 +267,41 @@ def _cut(text: str, room: int) -> int:
 
 def _count(number: int) -> str:
     return f"{number:,}" if number < 10**9 else f"about {number:.3e}".replace("e+", "e")
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """Return two stories side by side."""
+    return "\n\n".join(
+        "\n".join(block) for block in (_compared(comparison), _factors(comparison), _verdict(comparison))
+    )
+
+
+def _compared(comparison: Comparison) -> Iterator[str]:
+    """Name both values and their ratio."""
+    for where, story in (("left", comparison.left), ("right", comparison.right)):
+        yield f"{where:<7}{to_text(story.symbol)} = {shown(story.value)}"
+    if comparison.ratio == 1:
+        yield "Both are equal."
+    elif comparison.ratio is not None:
+        yield f"The right one is {shown(comparison.ratio)} times the left one."
+
+
+def _factors(comparison: Comparison) -> Iterator[str]:
+    """Every pair of factors: one line where they are the same, else two."""
+    yield "Factor by factor"
+    for row in comparison.rows:
+        yield "  " + next(_line(f"[{row.kind}]", _DIFFERENCES[row.difference]))
+        if row.left is not None and row.right is not None and not row.difference and str(row.left) == str(row.right):
+            yield from _wrapped("", str(row.left), "      ")
+            continue
+        for where, side in (("left", row.left), ("right", row.right)):
+            yield from _wrapped(f"{where:<7}", "(none)" if side is None else str(side), "      ")
+
+
+_DIFFERENCES = {"": "equal", "number": "another value", "formula": "another formula", "missing": "on one side only"}
+
+
+def _verdict(comparison: Comparison) -> Iterator[str]:
+    yield "What differs" if comparison.first_difference else "What follows"
+    for line in _sentence(comparison.sentence, 2):
+        yield "  " + line

@@ -236,6 +236,8 @@ def _scaled(number: Scalar, rest: Expr) -> Expr:
         return Number(0)
     if _is(rest, 1):
         return _number(number)
+    if number < 0 and isinstance(rest, Sub):
+        return _scaled(-number, Sub(rest.right, rest.left))
     if number < 0:
         return negative(_scaled(-number, rest))
     if _is_one(number):

@@ -174,12 +174,12 @@ class Formulas:
             raise ConfigurationError(f"row= must be one of the samples 0 to {max(n, 1) - 1}. Got {row!r}.")
         batch = self._batch(by, row) if n and of == self.loss and by not in self.program.of_a_sample else None
         graph = self._graph(batch.row if batch else row or 0)
-        is_leaf = by in self._leaves
+        moves_one_row = by in self.program.of_a_sample and of not in self.program.of_a_sample
         story = Story(
             graph,
             of,
             by,
-            loss_at=(lambda value: self._value_at(by, value, of, row or 0)) if is_leaf else None,
+            loss_at=None if moves_one_row else lambda value: self._value_at(by, value, of, row or 0),
             batch=batch,
             update=self._told_update(by, optimizer) if of == self.loss and by in self.program.parameters else None,
         )
@@ -303,8 +303,10 @@ class Formulas:
         share = 1 / len(graphs) if formula.function == "mean" else 1.0  # type: ignore[attr-defined]
         return Batch(inner, combine, gradients, outer * share, rest, strongest_row(gradients) if row is None else row)
 
-    def _value_at(self, leaf: str, value: float, of: str, row: int) -> float:
-        shared, rows = self.program.values({**self._leaves, leaf: value})
+    def _value_at(self, name: str, value: float, of: str, row: int) -> float:
+        """What a quantity is when another is given another value."""
+        leaves = {**self._leaves, name: value} if name in self._leaves else self._leaves
+        shared, rows = self.program.values(leaves, held=(name, value))
         return float(shared[of] if of in shared else rows[row][of])
 
     def _stale(self, story: Story, optimizer: Optimizer | str | None) -> Stale:

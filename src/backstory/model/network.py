@@ -31,6 +31,7 @@ from backstory.training.schedules import Plan, Schedule, count, flag
 from backstory.training.trainer import Memory, Options, Trainer, divergence
 
 if TYPE_CHECKING:
+    from backstory.model.flow import GradientFlow, SampleGradients
     from backstory.story.story import Story
 
 Array = NDArray[Any]
@@ -277,6 +278,58 @@ class Network:
         if isinstance(chosen, LBFGS):
             raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use SGD, or Adam.")
         return explain(self, quantity, X, y, row, chosen, stale)
+
+    def gradient_flow(self, X: Any, y: Any) -> GradientFlow:
+        """Follow the gradient back through the layers: how much each kind of factor shrinks or grows it.
+
+        Parameters
+        ----------
+        X, y : as for `loss`
+
+        Returns
+        -------
+        GradientFlow
+            Prints as a table; has `sentence`, `layers`, `plot()` and `to_dict()`. Dead and saturated units are named.
+
+        Examples
+        --------
+        >>> net = Network([2, 8, 8, 8, 1], hidden="sigmoid", seed=0)
+        >>> flow = net.gradient_flow([[0.5, 1.0], [1.0, -1.0]], [1.0, 0.0])
+        >>> flow.layers[0].delta < flow.layers[-1].delta
+        True
+        """
+        from backstory.model.flow import gradient_flow
+
+        return gradient_flow(self, X, y)
+
+    def sample_gradients(self, X: Any, y: Any, weight: str) -> SampleGradients:
+        """Say which rows push a parameter, the strongest first.
+
+        Parameters
+        ----------
+        X, y : as for `loss`
+        weight : str
+            Such as ``"w1[2->0]"`` or ``"b1[0]"``.
+
+        Returns
+        -------
+        SampleGradients
+            `gradients` (n,), float64, of each row's own loss, without the penalty; `order` (n,).
+
+        Raises
+        ------
+        ConfigurationError
+            The network has no such parameter.
+
+        Examples
+        --------
+        >>> net = Network([1, 1], initializer="zeros", seed=0)
+        >>> net.sample_gradients([[1.0], [2.0]], [1.0, -3.0], "w1[0->0]").gradients
+        array([-1.,  6.])
+        """
+        from backstory.model.flow import sample_gradients
+
+        return sample_gradients(self, X, y, weight)
 
     def _batch(self, X: Any, y: Any, sample_weight: Any) -> tuple[Array, Array, Array | None]:
         rows = self._rows(X)

@@ -156,7 +156,7 @@ def explain(
     stale: bool = False,
 ) -> Story:
     """Tell where one derivative of a network comes from; see `Network.explain`."""
-    rows = _read_rows(net, X, y)
+    rows = read_rows(net, X, y)
     n = len(rows.X)
     if row is not None and not 0 <= row < n:
         raise ConfigurationError(f"row= must be one of the rows 0 to {n - 1}. Got {row!r}.")
@@ -184,7 +184,7 @@ def explain(
     return dataclasses.replace(story, stale=stale_step(rows, address, story, chosen)) if stale else story
 
 
-def _read_rows(net: Network, X: Any, y: Any) -> Rows:
+def read_rows(net: Network, X: Any, y: Any) -> Rows:
     """One row may be given as a plain list of numbers, and its target as a number or a list."""
     if np.ndim(X) == 1:
         X, y = np.asarray(X)[None], np.asarray(y)[None]

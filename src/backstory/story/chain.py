@@ -80,7 +80,7 @@ def chain(graph: Graph, by: str, of: str, stop: Callable[[str], Expr | None] = l
 def rounded(value: float, digits: int = SIGNIFICANT) -> Number:
     """Return a number to so many significant digits; whole numbers as integers."""
     number = float(f"{value:.{digits}g}")
-    return Number(int(number)) if number == int(number) and abs(number) < 1e6 else Number(number)
+    return Number(int(number)) if abs(number) < 1e6 and number == int(number) else Number(number)
 
 
 def shown(value: float) -> str:

@@ -94,7 +94,7 @@ class FormulaGraph(Graph):
         if isinstance(local, Number):
             return "constant"
         if isinstance(local, Name):
-            return "weight" if self.node_kind(local.id) in ("weight", "bias") else "input"
+            return "input" if self.node_kind(source) in ("weight", "bias") else "weight"
         return "derivative" if _is_polynomial(formula) else "activation derivative"
 
     def activation(self, name: str) -> Activation | None:
@@ -105,14 +105,21 @@ class FormulaGraph(Graph):
 
     @cached_property
     def loss_parts(self) -> frozenset[str]:
-        """The loss, and whatever only the loss uses that holds neither a parameter nor an activation."""
+        """The loss, and whatever only the loss uses that is neither an activation nor weighs a computed quantity."""
         found = {self.program.loss}
         for name in reversed(self.program.formulas):
             users = self.program.users[name]
-            own = set(self.program.uses[name]) & set(self.program.parameters)
-            if users and all(user in found for user in users) and not own and not self._is_activation(name):
+            if users and found.issuperset(users) and not self._is_activation(name) and not self._weighs(name):
                 found.add(name)
         return frozenset(found)
+
+    def _weighs(self, name: str) -> bool:
+        """Whether a formula holds a parameter, or multiplies a computed quantity by a given one."""
+        for source in self.program.uses[name]:
+            local = self.local(source, name) if source in self.program.formulas else None
+            if source in self.program.parameters or (isinstance(local, Name) and local.id in self.program.leaves):
+                return True
+        return False
 
     def _is_activation(self, name: str) -> bool:
         return self.activation(name) is not None and name != self.program.loss

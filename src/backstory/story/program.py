@@ -26,7 +26,7 @@ AGGREGATES = ("mean", "sum")
 """What a loss may take over the samples."""
 
 _NAME = re.compile(r"[^\W\d]\w*")
-_PARAMETER = re.compile(r"(w|W|b|theta|θ)(_?[\d₀-₉]+|_\w+)*'?")
+_PARAMETER = re.compile(r"(w|b|theta|θ)(_?[\d₀-₉]+|_\w+)*")
 _ALIASES = {"sigma": "sigmoid", "σ": "sigmoid", "logistic": "sigmoid", "ln": "log"}
 
 
@@ -97,13 +97,17 @@ class Program:
         """How to compute every function with floats."""
         return {**MATH, **{name: _computed(row) for name, row in self.rows.items()}}
 
-    def values(self, leaves: Mapping[str, float]) -> tuple[dict[str, float], list[dict[str, float]]]:
+    def values(
+        self, leaves: Mapping[str, float], held: tuple[str, float] | None = None
+    ) -> tuple[dict[str, float], list[dict[str, float]]]:
         """Compute every formula.
 
         Parameters
         ----------
         leaves : mapping of str to float
             The value of each leaf.
+        held : (str, float), optional
+            A formula whose value is not computed but given.
 
         Returns
         -------
@@ -117,7 +121,10 @@ class Program:
             {name: column[i] for name, column in self.samples.items()} for i in range(self.n_samples)
         ]
         for name, formula in self.formulas.items():
-            if name in self.of_a_sample:
+            if held is not None and name == held[0]:
+                for place in rows if name in self.of_a_sample else [shared]:
+                    place[name] = held[1]
+            elif name in self.of_a_sample:
                 for row in rows:
                     row[name] = float(evaluate(formula, {**shared, **row}, self.functions))
             elif (inner := aggregated(formula)) is not None:
@@ -183,7 +190,8 @@ class _Reader:
         if not self.lines:
             raise self.error("There are no formulas.", 0, "Write lines such as 'y = w*x + b', the loss last.")
         trees = {name: self.parsed(line) for name, line in self.lines.items()}
-        leaves = {name: self.number(name, tree) for name, tree in trees.items() if not names(tree) - set(CONSTANTS)}
+        constants = set(CONSTANTS) - set(self.lines) - set(self.columns)
+        leaves = {name: self.number(name, tree) for name, tree in trees.items() if not names(tree) - constants}
         formulas = {name: tree for name, tree in trees.items() if name not in leaves}
         loss = next(reversed(self.lines))
         if loss in leaves:

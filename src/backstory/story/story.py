@@ -327,9 +327,9 @@ def collapse(graph: NetworkGraph) -> Collapse:
     slope = row.loss.slope(n_out)
     slopes = tuple(float(evaluate(slope, {"a": p, "y": y})) for p, y in zip(a, row.y, strict=True))
     jacobian = tuple(tuple(a[j] * ((j == k) - a[k]) for j in range(n_out)) for k in range(n_out))
-    last = graph.row.n_layers
-    results = tuple(graph.edge(f"z{last}[{k}]", graph.loss_name).number for k in range(n_out))
-    return Collapse(tuple(f"a{last}[{j}]" for j in range(n_out)), slopes, jacobian, results)
+    together = graph.fused_slope
+    results = tuple(float(evaluate(together, {"a": p, "y": y})) for p, y in zip(a, row.y, strict=True))
+    return Collapse(tuple(f"a{row.n_layers}[{j}]" for j in range(n_out)), slopes, jacobian, results)
 
 
 def delta_name(name: str) -> str:

@@ -110,8 +110,9 @@ def collapsed(story: Story) -> Iterator[str]:
     if found is None:
         return
     n, loss = len(found.outputs), story.told
-    yield "softmax couples all outputs: ∂p_j/∂z_k = p_j*((j = k) - p_k), p being the outputs;"
-    yield f"with ∂{loss}/∂p_j = -y_j/p_j the sum over j is ∂{loss}/∂z_k = p_k - y_k, as the y sum to 1"
+    yield "softmax couples all outputs: ∂p_j/∂z_k = p_j*((j = k) - p_k) for outputs p;"
+    yield f"with ∂{loss}/∂p_j = -y_j/p_j the sum over j is ∂{loss}/∂z_k = p_k - y_k,"
+    yield "as the y sum to 1"
     if n <= _MOST_OUTPUTS:
         yield ""
         yield f"{'∂p_j/∂z_k':>10}" + "".join(f"{f'j = {j}':>11}" for j in range(n)) + f"{f'∂{loss}/∂z_k':>12}"

@@ -51,7 +51,8 @@ def test_vanishing_is_laid_at_the_activations_door() -> None:
     X, y = data()
     net = bs.Network([4, 16, 16, 16, 16, 3], hidden="sigmoid", output="softmax", loss="cross_entropy", seed=1)
     sentence = net.gradient_flow(X, y).sentence
-    assert "shrinks" in sentence and "chiefly through the activations' derivatives" in sentence
+    assert "shrinks" in sentence
+    assert "chiefly through the activations' derivatives" in sentence
     net = bs.Network([4, 16, 16, 16, 3], hidden="identity", initializer=bs.Normal(3.0), seed=1)
     assert "grows" in net.gradient_flow(X, np.eye(3)[y]).sentence
 
@@ -70,7 +71,8 @@ def test_plot_and_dict() -> None:
     X, y = data()
     flow = bs.Network([4, 8, 6, 3], output="softmax", loss="cross_entropy", seed=1).gradient_flow(X, y)
     axes = flow.plot()
-    assert axes.get_yscale() == "log" and len(axes.lines) == 3
+    assert axes.get_yscale() == "log"
+    assert len(axes.lines) == 3
     assert [layer["layer"] for layer in flow.to_dict()["layers"]] == [1, 2, 3]
 
 

@@ -74,14 +74,17 @@ def test_a_batch_is_the_mean_of_its_rows_and_the_penalty() -> None:
     f = bs.Formulas.read(SAMPLES)
     story = f.explain("dL/dw")
     batch = story.batch
-    assert batch is not None and batch.combine == "mean" and batch.loss == "L_n"
+    assert batch is not None
+    assert batch.combine == "mean"
+    assert batch.loss == "L_n"
     y, x, t = (np.array(f.values[name]) for name in ("y", "x", "t"))
     np.testing.assert_allclose(batch.gradients, 2 * (y - t) * y * (1 - y) * x, rtol=1e-14)
     assert batch.rest == pytest.approx(0.1 / 3)
     assert story.value == pytest.approx(np.mean(batch.gradients) + 0.1 / 3)
     assert batch.row == 2  # the row that pushes most
     assert f.explain("dL/dw", row=0).batch.row == 0  # type: ignore[union-attr]
-    assert story.nudge is not None and story.nudge.verdict == "fourfold"
+    assert story.nudge is not None
+    assert story.nudge.verdict == "fourfold"
     with pytest.raises(ConfigurationError, match="row= must be one of the samples 0 to 2. Got 3."):
         f.explain("dL/dw", row=3)
 
@@ -104,8 +107,10 @@ def test_one_sample_can_be_asked_about() -> None:
 
 def test_depends_and_gradient() -> None:
     f = bs.Formulas.read(EXAMPLES / "two-two-two.txt")
-    assert f.depends("L", "w1") and f.depends("o2", "h1")
-    assert not f.depends("w7", "h1") and not f.depends("h2", "w1")
+    assert f.depends("L", "w1")
+    assert f.depends("o2", "h1")
+    assert not f.depends("w7", "h1")
+    assert not f.depends("h2", "w1")
     assert f.gradient("h1") == pytest.approx(0.03635030639314468)
     with pytest.raises(ConfigurationError, match="Unknown name 'w9'"):
         f.gradient("w9")
@@ -141,7 +146,8 @@ def test_every_optimizer_steps_as_the_reference_engine_does(optimizer: bs.SGD) -
         told = f.explain("dL/dw", optimizer=optimizer).update
         assert told is not None
         net_told = net.explain("w1[0->0]", X, t, optimizer=optimizer).update
-        assert net_told is not None and net_told.new == pytest.approx(told.new, rel=1e-12)
+        assert net_told is not None
+        assert net_told.new == pytest.approx(told.new, rel=1e-12)
         f.step(optimizer)
         net.step(X, t, optimizer=optimizer, engine="reference")
         assert f.parameters["w"] == pytest.approx(net.weights[0][0, 0], rel=1e-10), step

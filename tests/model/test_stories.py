@@ -166,7 +166,8 @@ def test_the_update_of_the_last_fit() -> None:
     assert net.explain("w1[0->1]", X, y).update is None
     net.fit(X, y, optimizer=bs.Adam(0.01), batch_size=8, epochs=3)
     told = net.explain("w1[0->1]", X, y).update
-    assert told is not None and told.optimizer.startswith("Adam(")
+    assert told is not None
+    assert told.optimizer.startswith("Adam(")
     assert [line.name for line in told.lines] == ["m", "v", "w"]
     net.step(X, y)
     assert net.weights[0][0, 1] == pytest.approx(told.new, rel=1e-9)

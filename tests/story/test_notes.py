@@ -17,18 +17,34 @@ UNIT = "x = {x}\nw = {w}\nv = {v}\nh = {f}(w*x)\no = v*h\nL = (o - 1)^2"
 @pytest.mark.parametrize(
     ("values", "quantity", "expected"),
     [
-        (dict(x=0, w=1, v=1, f="tanh"), "w", "zero because ∂z_h/∂w = 0: x, which enters here, is 0"),
-        (dict(x=1, w=-1, v=1, f="relu"), "w", "∂h/∂z_h = 0: the unit is dead here, relu being flat at z_h = -1"),
-        (dict(x=1, w=40, v=1, f="tanh"), "w", "the unit is saturated, tanh being flat at z_h = 40"),
-        (dict(x=1, w=1, v=0, f="tanh"), "w", "the weight between them is 0"),
-        (dict(x=1, w=9, v=0.5, f="sigmoid"), "w", "small chiefly because ∂h/∂z_h = 0.000123379"),
-        (dict(x=1, w=9, v=0.5, f="sigmoid"), "w", "the unit is saturated, sigmoid being almost flat at z_h = 9"),
-        (dict(x=1, w=0, v=1, f="relu"), "w", "relu has no derivative at z_h = 0. By convention: The slope at z = 0 is"),
-        (dict(x=1, w=1, v=1, f="tanh"), "dw/dh", "w is a weight, an independent quantity"),
-        (dict(x=1, w=1, v=1, f="tanh"), "dx/dw", "x is an input, an independent quantity"),
-        (dict(x=1, w=1, v=1, f="tanh"), "dh/do", "o depends on h, not h on o: the derivative that exists is ∂o/∂h."),
-        (dict(x=1, w=1, v=1, f="tanh"), "dh/dv", "No formula leads from v to h"),
-        (dict(x=1, w=1, v=1, f="tanh"), "dh/dh", "h is differentiated by itself, which gives 1."),
+        ({"x": 0, "w": 1, "v": 1, "f": "tanh"}, "w", "zero because ∂z_h/∂w = 0: x, which enters here, is 0"),
+        (
+            {"x": 1, "w": -1, "v": 1, "f": "relu"},
+            "w",
+            "∂h/∂z_h = 0: the unit is dead here, relu being flat at z_h = -1",
+        ),
+        ({"x": 1, "w": 40, "v": 1, "f": "tanh"}, "w", "the unit is saturated, tanh being flat at z_h = 40"),
+        ({"x": 1, "w": 1, "v": 0, "f": "tanh"}, "w", "the weight between them is 0"),
+        ({"x": 1, "w": 9, "v": 0.5, "f": "sigmoid"}, "w", "small chiefly because ∂h/∂z_h = 0.000123379"),
+        (
+            {"x": 1, "w": 9, "v": 0.5, "f": "sigmoid"},
+            "w",
+            "the unit is saturated, sigmoid being almost flat at z_h = 9",
+        ),
+        (
+            {"x": 1, "w": 0, "v": 1, "f": "relu"},
+            "w",
+            "relu has no derivative at z_h = 0. By convention: The slope at z = 0 is",
+        ),
+        ({"x": 1, "w": 1, "v": 1, "f": "tanh"}, "dw/dh", "w is a weight, an independent quantity"),
+        ({"x": 1, "w": 1, "v": 1, "f": "tanh"}, "dx/dw", "x is an input, an independent quantity"),
+        (
+            {"x": 1, "w": 1, "v": 1, "f": "tanh"},
+            "dh/do",
+            "o depends on h, not h on o: the derivative that exists is ∂o/∂h.",
+        ),
+        ({"x": 1, "w": 1, "v": 1, "f": "tanh"}, "dh/dv", "No formula leads from v to h"),
+        ({"x": 1, "w": 1, "v": 1, "f": "tanh"}, "dh/dh", "h is differentiated by itself, which gives 1."),
     ],
 )
 def test_the_reason_is_named(values: dict[str, object], quantity: str, expected: str) -> None:

@@ -161,8 +161,10 @@ class GradientFlow:
         lines = [
             *textwrap.wrap(self.sentence, 80),
             "",
-            f"{'layer':>5}  {'activation':<14}{'|δ|':>11}{'through W':>11}{_THROUGH_SLOPES:>11}{'|∂L/∂W|':>11}"
-            "  dead  saturated",
+            (
+                f"{'layer':>5}  {'activation':<14}{'|δ|':>11}{'through W':>11}{_THROUGH_SLOPES:>11}{'|∂L/∂W|':>11}"
+                "  dead  saturated"
+            ),
         ]
         for layer in reversed(self.layers):
             by_weights = "" if layer is self.layers[-1] else f"{layer.weight_factor:.3g}"

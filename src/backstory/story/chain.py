@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from backstory.expressions import Div, Expr, Mul, Name, Number, evaluate
-from backstory.expressions.simplify import add
+from backstory.expressions import Add, Div, Expr, Mul, Name, Neg, Number, Sub, evaluate
 from backstory.story.graph import Edge, Graph
 
 SIGNIFICANT = 6
@@ -130,7 +129,20 @@ class _Writer:
         terms = [_product([*_flat(self.face(edge)), *self.factors(edge.target)]) for edge in listed]
         if len(listed) < len(edges):
             terms.append(rounded(others, self.digits) if self.digits else ELLIPSIS)
-        return reduce(add, terms)
+        return added(terms)
+
+
+def added(terms: Sequence[Expr]) -> Expr:
+    """Return a sum as it is written, nothing in it worked out: a negative term is subtracted."""
+
+    def plus(left: Expr, right: Expr) -> Expr:
+        if isinstance(right, Neg):
+            return Sub(left, right.operand)
+        if isinstance(right, Number) and right.value < 0:
+            return Sub(left, Number(-right.value))
+        return Add(left, right)
+
+    return reduce(plus, terms)
 
 
 def _flat(expr: Expr) -> list[Expr]:

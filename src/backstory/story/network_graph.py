@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property
 
 from backstory.errors import ConfigurationError
 from backstory.expressions import Call, Expr, Name, Number, evaluate, simplify, substitute
-from backstory.expressions.simplify import add
 from backstory.functions.activation import Activation
 from backstory.functions.loss import Loss
 from backstory.functions.rows import constants
 from backstory.story.address import Address, read_address
-from backstory.story.chain import ELLIPSIS
+from backstory.story.chain import ELLIPSIS, added
 from backstory.story.graph import EdgeKind, Graph, NodeKind
 
 LOSS, LOSS_OF_A_ROW = "L", "L_n"
@@ -219,7 +218,7 @@ class NetworkGraph(Graph):
             terms = [*([ELLIPSIS] if shown > 0 else []), term(shown), *([ELLIPSIS] if shown < n_in - 1 else [])]
         if self.row.biases is not None:
             terms.append(Name(str(Address("b", layer, unit))))
-        return _added(terms)
+        return added(terms)
 
     def _loss_definition(self, around: str | None) -> Expr:
         """Return the loss as a sum over the outputs; of a long sum the term of `around` between ellipses."""
@@ -231,10 +230,10 @@ class NetworkGraph(Graph):
             return substitute(formula, {"a": Name(_a(layer, j)), "y": Name(f"y[{j}]")})
 
         if n_out <= _SHOWN_TERMS:
-            return _added([term(j) for j in range(n_out)])
+            return added([term(j) for j in range(n_out)])
         asked = read_address(around) if around else None
         shown = asked.unit if asked is not None else 0
-        return _added([*([ELLIPSIS] if shown else []), term(shown), *([ELLIPSIS] if shown < n_out - 1 else [])])
+        return added([*([ELLIPSIS] if shown else []), term(shown), *([ELLIPSIS] if shown < n_out - 1 else [])])
 
     def _loss_slope(self, start: Address) -> Expr:
         unit, layer = start.unit, self.row.n_layers
@@ -263,10 +262,6 @@ def _number(value: float) -> Number:
     return Number(int(value)) if value == int(value) else Number(value)
 
 
-def _added(terms: Sequence[Expr]) -> Expr:
-    return reduce(add, terms)
-
-
 def _softmax_definition(layer: int, unit: int, n_out: int) -> Expr:
     """Return a_j = exp(z_j) / sum of exp(z_k); of many units only the first and the last are written."""
 
@@ -274,8 +269,8 @@ def _softmax_definition(layer: int, unit: int, n_out: int) -> Expr:
         return Call("exp", (Name(_z(layer, k)),))
 
     if n_out <= _SHOWN_TERMS:
-        return exponential(unit) / _added([exponential(k) for k in range(n_out)])
-    return exponential(unit) / _added([exponential(0), ELLIPSIS, exponential(n_out - 1)])
+        return exponential(unit) / added([exponential(k) for k in range(n_out)])
+    return exponential(unit) / added([exponential(0), ELLIPSIS, exponential(n_out - 1)])
 
 
 def network_graph(row: Row, by: str, of: str = LOSS, loss: str = LOSS) -> NetworkGraph:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from backstory.expressions import Number, Partial, to_text
@@ -32,7 +33,7 @@ def page(story: Story) -> str:
     for title, section in parts:
         lines = list(section(story))
         if lines:
-            blocks.append("\n".join([title, *("  " + line for line in lines)] if title else lines))
+            blocks.append("\n".join([title, *(("  " + line).rstrip() for line in lines)] if title else lines))
     return "\n\n".join(blocks)
 
 
@@ -206,11 +207,13 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
 
 def _joined(story: Story, rows: Batch) -> str:
     """Say how the rows' gradients make the batch's."""
+    what, n = f"∂{story.of}/∂{story.by}", len(rows.gradients)
     rest = f", plus {shown(rows.rest)} that goes through no row (a penalty)" if rows.rest else ""
-    what = f"∂{story.of}/∂{story.by}"
+    each = f"the {n} rows' ∂{rows.loss}/∂{story.by}{rest}."
     if rows.combine == "mean":
-        return f"{what} is the mean of the {len(rows.gradients)} rows' ∂{rows.loss}/∂{story.by}{rest}."
-    return f"{what} is the sum of the {len(rows.gradients)} rows' ∂{rows.loss}/∂{story.by}{rest}."
+        return f"{what} is the mean of {each}"
+    times = "" if rows.factor == 1 else f"{Fraction(rows.factor).limit_denominator(10**6)} times "
+    return f"{what} is {times}the sum of {each}"
 
 
 def _chain(left: str, chain: Chain) -> Iterator[str]:

@@ -20,7 +20,7 @@ MODULES = [
     for isa in INSTRUCTION_SETS[: INSTRUCTION_SETS.index(BEST) + 1]
     if importlib.util.find_spec(f"backstory._native_{isa}")
 ]
-SHAPES = [(1, 1), (2, 2, 2), (2, 8, 8, 1), (5, 17, 33, 3), (70, 130, 65, 40), (300, 600, 10)]
+SHAPES = [(1, 1), (2, 2, 2), (2, 8, 8, 1), (5, 17, 33, 3), (8, 70, 40, 2), (70, 130, 65, 40), (300, 600, 10)]
 TOLERANCE = {np.float64: 1e-12, np.float32: 3e-5}
 ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 RULES: dict[str, tuple[dict[str, float], int]] = {
@@ -171,6 +171,21 @@ def test_threads_never_change_a_bit(module: Any, rule: str, dtype: Any, monkeypa
         np.testing.assert_array_equal(other[2], report[2])
         for slot, wanted in zip(slots, state, strict=True):
             np.testing.assert_array_equal(slot, wanted)
+
+
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 0.1}, {"dropout": 0.3, "record": True}], ids=str)
+@pytest.mark.parametrize("batch", [50, 300, 1500])
+def test_threads_never_change_a_bit_where_they_take_parts_of_a_batch(
+    module: Any, batch: int, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKSTORY_EXACT_THREADS", "1")
+    net = Net(module, (8, 64, 40, 2), 1500, np.float32)
+    one, report, _ = net.trained(rule="adam", steps=8, batch=batch, **options)
+    for threads in (2, 3, 4, 8):
+        again, other, _ = net.trained(threads, rule="adam", steps=8, batch=batch, **options)
+        np.testing.assert_array_equal(again, one)
+        np.testing.assert_array_equal(other[1], report[1])
+        np.testing.assert_array_equal(other[2], report[2])
 
 
 def test_threads_never_change_a_bit_of_questions(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:

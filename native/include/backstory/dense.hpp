@@ -23,12 +23,20 @@ struct WeightTile {
 template <class T>
 struct Dense {
     size n_in = 0, n_out = 0;
-    bool has_bias = true;
+    bool has_bias = true, first = false;  // first: its inputs are X
     Activation<T> f;
     Panels<T> w, wt;                  // (n_in + 1, n_out), (n_out, n_in)
     size w_at = 0, wt_at = 0;         // where they begin among all layers' packed arrays
     size flat_w = 0, flat_b = 0;      // where W and b begin in the flat parameters
     size tile_at = 0, tile_count = 0; // its tiles' numbers among all layers'
+
+    // Whether a vector of columns would be mostly padding, so that products walk along the rows of W^T instead. Layers
+    // that a small step (narrow.hpp) may have are never so.
+    static constexpr size most_few_outputs = 4, most_few_inputs = 1024;
+    bool few_outputs() const {
+        return n_out <= most_few_outputs && n_out < lanes<T> && n_out * lanes<T> <= n_in && n_in > panel_width<T> &&
+               n_in <= most_few_inputs && !first;
+    }
 
     size tiles_per_panel() const { return (n_in + gradient_rows - 1) / gradient_rows; }
 
@@ -65,12 +73,72 @@ struct WeightsFrom {
     const T* flat = nullptr;
 };
 
+// z of rows [first, last) of a layer of few outputs: each a sum of products along a row, in vectors.
+//   a_prev (n, n_in) in runs, w (n_in + 1, one vector) its packed panel, z (n, n_out)
+template <class T>
+BS_NOINLINE void few_outputs_forward(const Dense<T>& layer, Rows<const T> a_prev, const T* w, Rows<T> z, size first,
+                                     size last) {
+    const size n_in = layer.n_in, n_out = layer.n_out, vectors = (n_in + lanes<T> - 1) / lanes<T>;
+    const std::ptrdiff_t tail = static_cast<std::ptrdiff_t>(n_in - (vectors - 1) * lanes<T>);
+    alignas(64) T columns[Dense<T>::most_few_inputs];
+    for (size j = 0; j < n_out; ++j) {
+        for (size k = 0; k < n_in; ++k) columns[k] = w[k * lanes<T> + j];
+        const V<T> last_column = load_first(columns + (vectors - 1) * lanes<T>, tail);
+        const T bias = w[n_in * lanes<T> + j];
+        for (size i = first; i < last; ++i) {
+            const T* a = a_prev.data + i * a_prev.row;
+            V<T> total{};
+            for (size v = 0; v + 1 < vectors; ++v)
+                total = fma(load(a + v / 2 * a_prev.step + v % 2 * lanes<T>), load(columns + v * lanes<T>), total);
+            const size v = vectors - 1;
+            total = fma(load_first(a + v / 2 * a_prev.step + v % 2 * lanes<T>, tail), last_column, total);
+            T* to = z.data + i * z.row;
+            if (j == 0) store(to, V<T>{});
+            to[j] = bias + sum(total);
+        }
+    }
+}
+
+// The gradient of one tile of such a layer: sums down the columns of a_prev, four side by side, as in `gradient_tile`.
+//   a (n, tile.rows) in rows of a_row, d (n, n_out) in rows of d_row, g (tile.count(), one vector)
+template <class T>
+BS_NOINLINE void few_outputs_gradient(const WeightTile& tile, size n_out, const T* a, size a_row, const T* d, size d_row,
+                                      size n, T* g) {
+    constexpr int N = std::min(gradient_rows, lanes<T>), pieces = gradient_rows / N, chains = 4;
+    using X = Vec<T, N>;
+    for (size r = 0; r < tile.count(); ++r) store(g + r * lanes<T>, V<T>{});
+    for (size j = 0; j < n_out; ++j) {
+        X sum[chains][pieces]{};
+        T bias[chains]{};
+        for (size i = 0; i < n; i += chains) {
+#pragma GCC unroll 4
+            for (size c = 0; c < chains; ++c) {
+                if (i + c == n) break;
+                const T dz = d[(i + c) * d_row + j];
+                bias[c] += dz;
+#pragma GCC unroll 4
+                for (int q = 0; q < pieces; ++q)
+                    sum[c][q] = fma(load<T, N>(a + (i + c) * a_row + q * N), all<X>(dz), sum[c][q]);
+            }
+        }
+        alignas(BS_VECTOR_BYTES) T column[gradient_rows];
+#pragma GCC unroll 4
+        for (int q = 0; q < pieces; ++q) store<N>(column + q * N, (sum[0][q] + sum[1][q]) + (sum[2][q] + sum[3][q]));
+        for (size r = 0; r < tile.rows; ++r) g[r * lanes<T> + j] = column[r];
+        if (tile.bias) g[tile.rows * lanes<T> + j] = (bias[0] + bias[1]) + (bias[2] + bias[3]);
+    }
+}
+
 // z of rows [first, last): done(p) is called when the panel p of z is complete.
 //   a_prev (n, n_in), z (n, n_out)
 template <class T, class Done>
 BS_INLINE void dense_forward(const Dense<T>& layer, Rows<const T> a_prev, const WeightsFrom<T>& weights, Rows<T> z,
                              size first, size last, Done done) {
     const T* w = weights.packed + layer.w_at;
+    if (layer.few_outputs()) {
+        few_outputs_forward(layer, a_prev, w, z, first, last);
+        return done(0);
+    }
     const auto panel = [&](size p) -> PanelOperand<T> {
         const size width = layer.w.width(p);
         const T* packed = w + layer.w.offset(p);
@@ -93,13 +161,16 @@ BS_INLINE void dense_backward(const Dense<T>& layer, Rows<const T> dz, const T* 
     product(dz, first, last, layer.n_out, layer.wt, panel, da_prev, done);
 }
 
-// dW (and db) of one tile, summed over rows [0, n): g = start + a_prev^T dz.
-//   a_prev (n, n_in), dz (n, n_out); start, g (tile.count(), width), start null for zeros; ahead what comes after
+// dW (and db) of one tile, summed over rows [first, last): g = start + a_prev^T dz.
+//   a_prev (n, n_in), dz (n, n_out); start, g (tile.count(), width), start null for zeros, as it must be for a layer of
+//   few outputs; ahead what comes after
 template <class T>
 BS_INLINE void dense_gradient(const Dense<T>& layer, const WeightTile& tile, Rows<const T> a_prev, Rows<const T> dz,
-                              size n, const T* start, T* g, const Ahead<T>& ahead) {
-    const T* a = tile.k == 0 ? a_prev.data : a_prev.at(0, tile.k);
-    gradient<T>({a, a_prev.row, dz.data + tile.panel * dz.step, dz.row, n, start, g, ahead}, tile.rows, tile.bias,
+                              size first, size last, const T* start, T* g, const Ahead<T>& ahead) {
+    const T* a = (tile.k == 0 ? a_prev.data : a_prev.at(0, tile.k)) + first * a_prev.row;
+    const T* d = dz.data + tile.panel * dz.step + first * dz.row;
+    if (layer.few_outputs()) return few_outputs_gradient(tile, layer.n_out, a, a_prev.row, d, dz.row, last - first, g);
+    gradient<T>({a, a_prev.row, d, dz.row, last - first, start, g, ahead}, tile.rows, tile.bias,
                 layer.w.width(tile.panel));
 }
 
@@ -170,12 +241,19 @@ BS_INLINE void transpose_tile(const Dense<T>& layer, const WeightTile& tile, con
     const size width = layer.w.width(tile.panel), columns = layer.w.valid(tile.panel);
     const size row = layer.wt.width(tile.k / panel_width<T>);
     T* to = transposed_tile(layer, tile, wt);
+    constexpr size N = gradient_rows;
     size j = 0;
-    if (tile.rows == gradient_rows)
-        for (; j + gradient_rows <= columns; j += gradient_rows)
-            Square<T, gradient_rows>::transpose(w + j, width, to + j * row, row);
-    for (; j < columns; ++j)
-        for (size r = 0; r < tile.rows; ++r) to[j * row + r] = w[r * width + j];
+    if (tile.rows == N)
+        for (; j + N <= columns; j += N) Square<T, N>::transpose(w + j, width, to + j * row, row);
+    constexpr size step = std::min<size>(N, lanes<T>);
+    for (; j < columns; j += N) {  // with zeros in the padding of W^T
+        T block[N * N]{}, turned[N * N];
+        for (size r = 0; r < tile.rows; ++r)
+            for (size c = 0; c < N && j + c < width; c += step) std::copy_n(w + r * width + j + c, step, block + r * N + c);
+        Square<T, N>::transpose(block, N, turned, N);
+        for (size r = 0; r < N && j + r < columns; ++r)
+            for (size c = 0; c < tile.rows; c += step) std::copy_n(turned + r * N + c, step, to + (j + r) * row + c);
+    }
 }
 
 }  // namespace bs

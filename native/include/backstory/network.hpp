@@ -2,6 +2,7 @@
 // Blocks are independent: threads take different rows of the same buffers and never wait for each other here.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -35,13 +36,14 @@ struct Network {
     size n_in, n_out;
     size packed = 0, transposed = 0, parameters = 0, tiles = 0;  // totals over the layers
     size products = 0;  // multiply-adds of one row forward
+    size values = 0;    // of all layers, one row's
 
     explicit Network(const NetworkSource& source)
         : loss(source.loss), l1(source.l1), l2(source.l2), mean(source.mean), biases(source.biases),
           n_in(source.sizes.front()), n_out(source.sizes.back()) {
         for (size l = 1; l < source.sizes.size(); ++l) {
             Dense<T> x;
-            x.n_in = source.sizes[l - 1], x.n_out = source.sizes[l], x.has_bias = biases;
+            x.n_in = source.sizes[l - 1], x.n_out = source.sizes[l], x.has_bias = biases, x.first = l == 1;
             x.f = Activation<T>(source.activations[l - 1]);
             x.w = {x.n_in + 1, x.n_out}, x.wt = {x.n_out, x.n_in};
             x.w_at = packed, x.wt_at = transposed;
@@ -52,12 +54,26 @@ struct Network {
             parameters += (x.n_in + biases) * x.n_out;
             tiles += x.tile_count;
             products += x.n_in * x.n_out;
+            values += x.n_out;
             layers.push_back(std::move(x));
         }
         layers.front().wt_at = transposed;  // the last, as only gradients by the inputs need it
         transposed += layers.front().wt.total();
     }
     size transposed_behind_first() const { return layers.front().wt_at; }
+
+    // Into how many parts, a power of two, the n rows in the buffers are cut for the gradient, which is then the sum of
+    // the parts' own. A thread that has whole parts keeps their values and dz to itself, and only the parts' gradients
+    // go from core to core: where weights are few beside the values of the rows, that is less.
+    size parts(size n) const {
+        static constexpr size most = 8, least_rows = 64, most_bytes = size{1} << 18;
+        const bool small = std::ranges::all_of(layers, [](const auto& x) { return x.n_out <= panel_width<T>; });
+        if (small || Nonzeros<T>::suits(layers[0]) || n * values < packed) return 1;
+        size count = 1;
+        while (count < most && 2 * count * packed * sizeof(T) <= most_bytes && (count == 1 || n >= 2 * count * least_rows))
+            count *= 2;
+        return count;
+    }
 
     // The tiles of one of `count` threads, of about equal work.
     Share share_tiles(int thread, int count) const {

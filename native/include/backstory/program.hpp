@@ -124,14 +124,14 @@ public:
     // (steps,) holds the loss of each step's batch before its update.
     ChunkResult train(T* parameters, const Rule& rule, const std::vector<T*>& state, const Chunk<T>& chunk, int threads,
                       const std::function<bool()>& interrupted, double* losses) {
-        const size longest = std::min(chunk.batch_size, chunk.visits);
+        const size longest = std::min(chunk.batch_size, chunk.visits), at_once = std::min(longest, rows_at_once);
+        const int count = useful_threads(threads, 3 * net_.products, longest);
         const bool whole = rule.whole_gradient || chunk.clip_norm;
-        Needs needs{.rows = std::min(longest, rows_at_once), .backward = true, .transposed = true,
-                    .gradient = whole || longest > rows_at_once, .slots = rule.slots, .sums = whole || chunk.record,
-                    .dropout = chunk.dropout};
+        Needs needs{.rows = at_once, .backward = true, .transposed = true, .gradient = whole || longest > rows_at_once,
+                    .parts = count > 1 && net_.parts(at_once) > 1 ? net_.parts(at_once) : 0, .slots = rule.slots,
+                    .sums = whole || chunk.record, .dropout = chunk.dropout};
         Loan space(workspaces_);
         space->prepare(net_, needs);
-        const int count = useful_threads(threads, 3 * net_.products, longest);
         pack_all(*space, parameters, state, count);
 
         ChunkResult result;
@@ -250,7 +250,7 @@ private:
         Training<T> training(net_, none, nothing, space);
         TileSums unused;
         training.gradients(
-            me, count, x, rows, further, true,
+            me, count, x, rows, further, true, false,
             [&](size l, const WeightTile& tile) { return space.g + net_.layers[l - 1].tile_offset(tile); },
             [&](size l, const WeightTile& tile, size, T* g) {
                 if (!complete) return;

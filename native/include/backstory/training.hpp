@@ -180,22 +180,57 @@ public:
         for (size i = first; i < last; ++i) space_.at.factors[i] = static_cast<T>(weight(rows.row(i)) * b.share);
     }
 
-    // The gradient of one tile over the rows in the buffers, on top of `start` where that is not null.
+    // The gradient of one tile over the n rows in the buffers, part by part, on top of `start` where that is not null.
     void tile_gradient(size l, const WeightTile& tile, const Inputs<T>& x, size n, const T* start, T* g) {
+        const size parts = net_.parts(n);
+        if (parts == 1 && !start) return rows_gradient(l, tile, x, 0, n, nullptr, g, true);
+        if (parts == 1 && !net_.layers[l - 1].few_outputs()) return rows_gradient(l, tile, x, 0, n, start, g, true);
+        alignas(64) T sum[tile_room<T>], part[tile_room<T>];
+        for (size p = 0; p < parts; ++p) {
+            const Share rows = share(n, static_cast<int>(p), static_cast<int>(parts));
+            rows_gradient(l, tile, x, rows.first, rows.last, nullptr, p == 0 ? sum : part, true);
+            if (p > 0) add(tile.count() * net_.layers[l - 1].w.width(tile.panel), sum, part, sum);
+        }
+        const size count = tile.count() * net_.layers[l - 1].w.width(tile.panel);
+        if (start) add(count, start, sum, g);
+        else std::copy_n(sum, count, g);
+    }
+    // ... from the parts' gradients that are there already.
+    void add_parts(size l, const WeightTile& tile, size parts, const T* start, T* g) {
+        const Dense<T>& layer = net_.layers[l - 1];
+        const size count = tile.count() * layer.w.width(tile.panel);
+        const T* part = space_.parts + layer.tile_offset(tile);
+        for (size i = 0; i < count; i += lanes<T>) {
+            V<T> sum = load(part + i);
+            for (size p = 1; p < parts; ++p) sum += load(part + p * net_.packed + i);
+            store(g + i, start ? load(start + i) + sum : sum);
+        }
+    }
+    static void add(size count, const T* a, const T* b, T* to) {
+        for (size i = 0; i < count; i += lanes<T>) store(to + i, load(a + i) + load(b + i));
+    }
+
+    // The gradient of one tile over rows [first, last) of the buffers.
+    //   updates: the tile's update comes next, on this thread
+    void rows_gradient(size l, const WeightTile& tile, const Inputs<T>& x, size first, size last, const T* start, T* g,
+                       bool updates) {
         const Dense<T>& layer = net_.layers[l - 1];
         const size at = layer.tile_offset(tile);
-        const auto slot = [&](size k) { return space_.slot[k] ? space_.slot[k] + at : g; };
-        const Ahead<T> ahead{{space_.w + at, slot(0), slot(1)}, l == 1 ? g : transposed_tile(layer, tile, space_.wt),
-                             l == 1 ? 0 : layer.wt.width(tile.k / panel_width<T>)};
+        const auto slot = [&](size k) { return updates && space_.slot[k] ? space_.slot[k] + at : g; };
+        const bool transposes = updates && l > 1;
+        const Ahead<T> ahead{{updates ? space_.w + at : g, slot(0), slot(1)},
+                             transposes ? transposed_tile(layer, tile, space_.wt) : g,
+                             transposes ? layer.wt.width(tile.k / panel_width<T>) : 0};
         const Rows<const T> a_prev = l == 1 ? x.rows : Rows<const T>(space_.at.a[l - 1]);
-        dense_gradient<T>(layer, tile, a_prev, space_.at.d[l], n, start, g, ahead);
+        dense_gradient<T>(layer, tile, a_prev, space_.at.d[l], first, last, start, g, ahead);
     }
 
     // Call done(l, tile, number, g) with the gradient of each tile that is this thread's, over the rows in the buffers.
     //   room(l, tile): where a tile's gradient goes, or null: it is only needed until done() returns
-    //   further: on top of what is there; frozen: those of frozen weights too
+    //   further: on top of what is there; frozen: those of frozen weights too; summed: the parts' gradients are there
     template <class Room, class Done>
-    void gradients(int me, int count, const Inputs<T>& x, size n, bool further, bool frozen, Room room, Done done) {
+    void gradients(int me, int count, const Inputs<T>& x, size n, bool further, bool frozen, bool summed, Room room,
+                   Done done) {
         alignas(64) T local[4 * tile_room<T>];
         Share tiles = net_.share_tiles(me, count);
         if (x.nonzeros) {
@@ -209,7 +244,8 @@ public:
             if (!frozen && !free_weights_[l - 1] && !(tile.bias && free_biases_[l - 1])) return;
             T* place = room(l, tile);
             T* g = place ? place : local;
-            tile_gradient(l, tile, x, n, further ? g : nullptr, g);
+            if (summed) add_parts(l, tile, net_.parts(n), further ? g : nullptr, g);
+            else tile_gradient(l, tile, x, n, further ? g : nullptr, g);
             done(l, tile, number, g);
         });
     }
@@ -402,11 +438,13 @@ private:
                 const Source<T> rows = b.from(begin);
                 const size n = std::min(b.n - begin, space_.at.capacity);
                 const bool complete = begin + n == b.n;
-                const Inputs<T> x = rows_phase(b, rows, n, share(n, me, count));
+                const size parts = space_.parts ? net_.parts(n) : 1;
+                const bool own = count > 1 && static_cast<size>(count) <= parts;
+                const Inputs<T> x = own ? parts_phase(b, rows, n, parts, me, count) : rows_phase(b, rows, n, share(n, me, count));
                 barrier.wait();
                 if (me == 0)
                     for (size i = 0; i < n; ++i) loss += weight(rows.row(i)) * b.share * space_.at.losses[i];
-                weights_phase(me, count, x, n, begin > 0, complete, to_memory, record, step);
+                weights_phase(me, count, x, n, begin > 0, complete, to_memory, record, own, step);
                 if (me == 0 && complete) note_loss(s, loss, result);
                 if (!complete || to_memory) barrier.wait();
             }
@@ -487,13 +525,28 @@ private:
         return x;
     }
 
+    // Phase 1 in parts: the rows of some of them, and the gradient of all W over each.
+    Inputs<T> parts_phase(const Batch& b, const Source<T>& from, size n, size parts, int me, int count) {
+        Inputs<T> x;
+        const Share mine = share(parts, me, count);
+        for (size p = mine.first; p < mine.last; ++p) {
+            const Share rows = share(n, static_cast<int>(p), static_cast<int>(parts));
+            x = rows_phase(b, from, n, rows);
+            T* g = space_.parts + p * net_.packed;
+            each_tile(0, net_.tiles, [&](size l, const WeightTile& tile, size) {
+                rows_gradient(l, tile, x, rows.first, rows.last, nullptr, g + net_.layers[l - 1].tile_offset(tile), false);
+            });
+        }
+        return x;
+    }
+
     // Phase 2: some tiles' gradients over the n rows in the buffers, and their update where that is all it takes.
     void weights_phase(int me, int count, const Inputs<T>& x, size n, bool further, bool complete, bool to_memory,
-                       bool record, const Step<T>& step) {
+                       bool record, bool summed, const Step<T>& step) {
         const bool whole = whole_needed();
         TileSums unused;
         gradients(
-            me, count, x, n, further, record || whole,
+            me, count, x, n, further, record || whole, summed,
             [&](size l, const WeightTile& tile) { return to_memory ? space_.g + net_.layers[l - 1].tile_offset(tile) : nullptr; },
             [&](size l, const WeightTile& tile, size number, T* g) {
                 if (!complete) return;

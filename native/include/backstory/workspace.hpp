@@ -26,6 +26,7 @@ struct Needs {
     bool inputs = false;          // ... to the inputs
     bool transposed = false;      // W^T
     bool gradient = false;        // the packed gradient
+    size parts = 0;               // packed gradients of parts of the rows
     size slots = 0;               // packed optimizer state
     bool sums = false;            // TileSums
     std::vector<double> dropout;  // one per hidden layer, or empty
@@ -38,6 +39,7 @@ class Workspace {
 public:
     Buffers<T> at;
     T *w = nullptr, *wt = nullptr, *g = nullptr;
+    T* parts = nullptr;  // (parts, packed)
     T* slot[2] = {nullptr, nullptr};
     TileSums* sums = nullptr;
     Crew crew;  // what was learned about threads, kept from call to call
@@ -72,6 +74,7 @@ private:
         w = packed(true);
         wt = needs.transposed ? take(T{}, needs.inputs ? net.transposed : net.transposed_behind_first()) : nullptr;
         g = packed(needs.gradient);
+        parts = needs.parts ? take(T{}, needs.parts * net.packed) : nullptr;
         slot[0] = packed(needs.slots > 0);
         slot[1] = packed(needs.slots > 1);
         sums = needs.sums ? take(TileSums{}, net.tiles) : nullptr;

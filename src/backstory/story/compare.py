@@ -126,7 +126,7 @@ class Comparison:
         }
 
     def __str__(self) -> str:
-        from backstory.story.text import comparison_page
+        from backstory.story.compare_text import comparison_page
 
         return comparison_page(self)
 

@@ -8,13 +8,16 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from backstory.errors import unknown
 from backstory.expressions import Expr, Name, Partial, evaluate
+from backstory.story import text
 from backstory.story.chain import Chain, chain
 from backstory.story.costs import Costs, costs
 from backstory.story.graph import EdgeKind, Graph, Path
 from backstory.story.network_graph import NetworkGraph
 from backstory.story.notes import notes
 from backstory.story.nudge import Nudge, nudge
+from backstory.story.page import PARTS, Section, sections
 
 if TYPE_CHECKING:
     from backstory.story.stale import Stale
@@ -314,10 +317,38 @@ class Story:
         forks = len(self.graph.out.get(name, ())) > 1
         return Partial(self.told, name) if forks else None
 
-    def __str__(self) -> str:
-        from backstory.story.text import page
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """The story's parts as data, in order; printers are views of them."""
+        return sections(self)
 
-        return page(self)
+    def chosen(self, keys: Sequence[str]) -> tuple[Section, ...]:
+        """Return the parts of those keys, or all where there are none.
+
+        Raises
+        ------
+        ConfigurationError
+            No story has a part of that name.
+        """
+        known = [part.__name__ for _, part in PARTS]
+        for key in keys:
+            if key not in known:
+                raise unknown("part of a story", key, known)
+        return tuple(section for section in self.sections if not keys or section.key in keys)
+
+    def to_text(self, *parts: str) -> str:
+        """Return the story as a page of plain text, as ``print(story)`` shows it.
+
+        Parameters
+        ----------
+        *parts : str
+            Only these: "question", "paths", "chain", "factors", "deltas", "penalty", "batch", "softmax", "nudge",
+            "update", "stale", "cost", "notes".
+        """
+        return text.page(self.chosen(parts))
+
+    def __str__(self) -> str:
+        return self.to_text()
 
 
 def collapse(graph: NetworkGraph) -> Collapse:

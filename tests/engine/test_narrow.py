@@ -90,3 +90,15 @@ def test_without_biases_and_with_a_penalty() -> None:
     same(net, rows=30, batch_size=4, optimizer=bs.SGD(0.2))
     net = bs.Network([4, 5, 3], hidden="tanh", penalty=bs.L2(0.01), seed=0, dtype="float32")
     same(net, rows=30, batch_size=4, optimizer=bs.SGD(0.2))
+
+
+@pytest.mark.parametrize("sizes", [[4, 17, 2], [8, 40, 33, 1], [70, 20, 3]], ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_single_rows_of_wider_networks_take_a_step_with_the_general_ones_bits(sizes: list[int], dtype: str) -> None:
+    net = bs.Network(sizes, hidden="sigmoid", seed=0, dtype=dtype)
+    optimizer = bs.SGD(0.2, weight_decay=0.01)
+    wanted = trained(net, 1, rows=30, batch_size=1, optimizer=optimizer, clip=1e9)  # for which a gradient must be whole
+    for threads in (1, 2, 3):
+        found = trained(net, threads, rows=30, batch_size=1, optimizer=optimizer)
+        np.testing.assert_array_equal(found[0], wanted[0])
+        assert found[1] == wanted[1]

@@ -119,7 +119,8 @@ public:
             free_biases_.push_back(net.biases && (chunk.frozen.empty() || !chunk.frozen[at + 1]));
         }
         plain_ = net.l1 == 0 && net.l2 == 0 && !whole_needed() && !chunk.clip_value && !rule.hides_nan;
-        if (plain_ && chunk.dropout.empty() && std::ranges::count(chunk.frozen, true) == 0) choose_narrow(narrow_width(net));
+        free_ = std::ranges::count(chunk.frozen, true) == 0;
+        if (plain_ && free_ && chunk.dropout.empty()) choose_narrow(narrow_width(net));
     }
 
     // Take the steps on `threads` threads. `interrupted` is asked every `pause_seconds` whether to stop early.
@@ -195,6 +196,31 @@ public:
         if (start) add(count, start, sum, g);
         else std::copy_n(sum, count, g);
     }
+    // Fetch what the other threads last read or wrote of tiles that are to be updated: all of it at once, as each would
+    // have to be waited for alone.
+    void fetch_tiles(Share tiles, size parts) const {
+        each_tile(tiles.first, tiles.last, [&](size l, const WeightTile& tile, size) {
+            const Dense<T>& layer = net_.layers[l - 1];
+            const size at = layer.tile_offset(tile), count = tile.count() * layer.w.width(tile.panel);
+            for (size i = 0; i < count; i += line<T>) {
+                for (size p = 0; p < parts; ++p) prefetch(space_.parts + p * net_.packed + at + i);
+                prefetch_write(space_.w + at + i);
+            }
+            if (l == 1) return;
+            const T* to = transposed_tile(layer, tile, space_.wt);
+            const size row = layer.wt.width(tile.k / panel_width<T>);
+            for (size j = 0; j < layer.w.valid(tile.panel); ++j) prefetch_write(to + j * row);
+        });
+    }
+    // ... and of the weights that the next rows meet.
+    void fetch_weights() const {
+        for (const Dense<T>& layer : net_.layers) {
+            for (size i = 0; i < layer.w.total(); i += line<T>) prefetch(space_.w + layer.w_at + i);
+            if (!layer.first)
+                for (size i = 0; i < layer.wt.total(); i += line<T>) prefetch(space_.wt + layer.wt_at + i);
+        }
+    }
+
     // ... from the parts' gradients that are there already.
     void add_parts(size l, const WeightTile& tile, size parts, const T* start, T* g) {
         const Dense<T>& layer = net_.layers[l - 1];
@@ -240,6 +266,7 @@ public:
             const Share others = share(net_.tiles - rest, me, count);
             tiles = {rest + others.first, rest + others.last};
         }
+        if (summed) fetch_tiles(tiles, net_.parts(n));
         each_tile(tiles.first, tiles.last, [&](size l, const WeightTile& tile, size number) {
             if (!frozen && !free_weights_[l - 1] && !(tile.bias && free_biases_[l - 1])) return;
             T* place = room(l, tile);
@@ -433,6 +460,8 @@ private:
             const double t = chunk_.first_step + static_cast<double>(s) + 1;
             const Step<T> step(rule_, chunk_.rate(s), t);
 
+            const bool online = b.n == 1 && free_ && plain_ && !record && !to_memory && step.kind == RuleKind::sgd;
+
             double loss = 0;
             for (size begin = 0; begin < b.n || begin == 0; begin += space_.at.capacity) {
                 const Source<T> rows = b.from(begin);
@@ -444,7 +473,8 @@ private:
                 barrier.wait();
                 if (me == 0)
                     for (size i = 0; i < n; ++i) loss += weight(rows.row(i)) * b.share * space_.at.losses[i];
-                weights_phase(me, count, x, n, begin > 0, complete, to_memory, record, own, step);
+                if (online && !x.nonzeros) online_phase(me, count, x.rows, step);
+                else weights_phase(me, count, x, n, begin > 0, complete, to_memory, record, own, step);
                 if (me == 0 && complete) note_loss(s, loss, result);
                 if (!complete || to_memory) barrier.wait();
             }
@@ -529,6 +559,7 @@ private:
     Inputs<T> parts_phase(const Batch& b, const Source<T>& from, size n, size parts, int me, int count) {
         Inputs<T> x;
         const Share mine = share(parts, me, count);
+        fetch_weights();
         for (size p = mine.first; p < mine.last; ++p) {
             const Share rows = share(n, static_cast<int>(p), static_cast<int>(parts));
             x = rows_phase(b, from, n, rows);
@@ -556,11 +587,47 @@ private:
             });
     }
 
+    // Phase 2 of plain gradient descent on a single row: no sums, and W^T takes the step that W takes, number by number.
+    void online_phase(int me, int count, const Rows<const T>& x, const Step<T>& step) {
+        for (size l = 1; l <= net_.layers.size(); ++l) {
+            const Dense<T>& layer = net_.layers[l - 1];
+            const Rows<const T> a = l == 1 ? x : Rows<const T>(space_.at.a[l - 1]), dz = space_.at.d[l];
+            online_step(layer.w, space_.w + layer.w_at, share(layer.n_in, me, count), a, dz, step);
+            if (layer.has_bias && me + 1 == count)
+                for (size p = 0; p < layer.w.count(); ++p) {
+                    T* bias = space_.w + layer.w_at + layer.w.offset(p) + layer.n_in * layer.w.width(p);
+                    for (size v = 0; v < layer.w.width(p); v += lanes<T>)
+                        store(bias + v, step.plain(load(bias + v), load(dz.data + p * dz.step + v), false));
+                }
+            if (l > 1) online_step(layer.wt, space_.wt + layer.wt_at, share(layer.n_out, me, count), dz, a, step);
+        }
+    }
+    // Rows [rows.first, rows.last) of W, or of W^T, whose gradient is a column times a row.
+    BS_INLINE void online_step(const Panels<T>& shape, T* w, Share rows, const Rows<const T>& column, const Rows<const T>& row,
+                               const Step<T>& step) {
+        for (size p = 0; p < shape.count(); ++p) {
+            const size width = shape.width(p), valid = shape.valid(p);
+            const T* from = row.data + p * row.step;
+            const auto part = [&](size v) { return keep_first(load(from + v), static_cast<std::ptrdiff_t>(valid - v)); };
+            const V<T> low = part(0), high = width > lanes<T> ? part(lanes<T>) : V<T>{};
+            T* to = w + shape.offset(p) + rows.first * width;
+            for (size k = rows.first; k < rows.last;) {
+                const T* at = column.at(0, k);
+                for (const size end = std::min(rows.last, k - k % column.run + column.run); k < end; ++k, ++at, to += width) {
+                    const V<T> x = set1(*at);
+                    store(to, step.plain(load(to), x * low, true));
+                    if (width > lanes<T>) store(to + lanes<T>, step.plain(load(to + lanes<T>), x * high, true));
+                }
+            }
+        }
+    }
+
     const Network<T>& net_;
     const Rule& rule_;
     const Chunk<T>& chunk_;
     Workspace<T>& space_;
     std::vector<char> free_weights_, free_biases_;  // per layer
+    bool free_ = false;                             // no parameter is frozen
     bool plain_ = false;                            // a gradient not recorded needs no finish_gradient()
     // Steps of a small network that needs nothing special, or null.
     void (Training::*narrow_)(size first, size last, ChunkResult& result) = nullptr;

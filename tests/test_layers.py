@@ -21,7 +21,8 @@ KNOWS: dict[str, set[str]] = {
     "data": set(),
     "training": {"engine", "data"},
     "story": {"functions"},
-    "model": {"training", "story"},
+    "checking": {"story"},
+    "model": {"training", "checking"},
     "estimators": {"model"},
     "configuration": {"engine"},
     "cli": {"model", "estimators", "configuration"},
@@ -29,7 +30,7 @@ KNOWS: dict[str, set[str]] = {
 }
 FACES = ("cli", "configuration")  # may use the finished package's own public names, its version for one
 NATIVE = ("_native_baseline", "_native_avx2", "_native_avx512")
-PURE_PYTHON = ("errors", "expressions", "functions", "story")  # the standard library and nothing else
+PURE_PYTHON = ("errors", "expressions", "functions", "story", "checking")  # the standard library and nothing else
 OPTIONAL = ("matplotlib", "pandas")  # imported where they are used, never when a module is loaded
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from backstory.checking.judge import Judge
+from backstory.checking.verdict import Verdict
 from backstory.errors import ConfigurationError, DataError, DivergenceError, unknown
 from backstory.functions import Activation
 from backstory.model.network import read_optimizer
@@ -184,6 +186,34 @@ class Formulas:
             update=self._told_update(by, optimizer) if of == self.loss and by in self.program.parameters else None,
         )
         return dataclasses.replace(story, stale=self._stale(story, optimizer)) if stale else story
+
+    def check(self, equation: str) -> Verdict:
+        r"""Judge an equation about these formulas: is it right, and if not, which factor is wrong.
+
+        Parameters
+        ----------
+        equation : str
+            ASCII, Unicode or LaTeX, such as ``dL/dw1 = dL/dh1*dh1/dw1``: a gradient, a delta, a formula, a function's
+            derivative, an update. It is judged over all values of the leaves.
+
+        Returns
+        -------
+        Verdict
+            Never raises on text: what cannot be read has the status "unreadable".
+
+        Examples
+        --------
+        >>> f = Formulas.read("x = 2\nt = 3\nw = 0.5\ny = w*x\nL = (y - t)^2")
+        >>> f.check("dL/dw = 2*(y - t)*x").ok
+        True
+        >>> f.check("dL/dw = (y - t)*x").findings[0].kind
+        'wrong_scale'
+        """
+        return self._judge.check(equation)
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self.program, self._leaves)
 
     def step(self, optimizer: Optimizer | str | None = None) -> float:
         """Take one training step.

@@ -1,0 +1,262 @@
+"""Judges equations about a network: right, right in another reading or convention, or wrong and why."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+
+from backstory.checking.diagnosis import Diagnosis
+from backstory.checking.equation import Applied, Equation, Ratio, Written
+from backstory.checking.meaning import TOTAL, Meaning, Reading, same
+from backstory.checking.names import FlatNames
+from backstory.checking.points import Point, Sampler
+from backstory.checking.reader import read_equation
+from backstory.checking.terms import is_of_derivatives_only, ratios, written_names
+from backstory.checking.verdict import MOST_FINDINGS, Finding, Kind, Numbers, Status, Verdict
+from backstory.errors import ExpressionError
+from backstory.expressions import Expr
+from backstory.story.program import Program
+
+POINTS = 8
+_MOST_MIXED = 8
+_RATES = ("eta", "alpha", "epsilon", "lr", "rate", "gamma", "nu", "learningrate")
+_DEFINED = re.compile(r"\s*\\?(?:d\s*)?[A-Za-zα-ω\\]+\s*(?:['′]|\^\s*\{?\\prime\}?)?\s*\(\s*([A-Za-z])\s*\)\s*=")
+
+
+class Judge:
+    """Judges equations about one network written as formulas; keeps what all judgments need.
+
+    Parameters
+    ----------
+    program : Program
+    values : mapping of str to float, optional
+        The leaves as they are, for the numbers shown; the program's own unless given.
+    """
+
+    def __init__(self, program: Program, values: Mapping[str, float] | None = None) -> None:
+        self.program = program
+        self.values = dict(values or program.leaves)
+        self.names = FlatNames(program)
+
+    @cached_property
+    def sampler(self) -> Sampler:
+        """Draws points."""
+        return Sampler(self.program)
+
+    @cached_property
+    def points(self) -> list[Point]:
+        """The points at which sides are compared."""
+        return self.sampler.points(POINTS)
+
+    def check(self, text: str) -> Verdict:
+        """Judge an equation; never raises on text."""
+        try:
+            names = _WithFree(self.names, _free_names(text))
+            equation = read_equation(text, names)
+            return _Judgment(self, equation, names).verdict()
+        except ExpressionError as error:
+            kind: Kind = "unknown_name" if error.problem.startswith("Unknown name") else "unreadable"
+            end = min(error.position + 1, len(text))
+            message = f"{error.problem} {error.hint}".strip()
+            return Verdict(text, "unreadable", (Finding(kind, (error.position, end), message),))
+        except RecursionError:
+            return Verdict(text, "unreadable", (Finding("unreadable", (0, len(text)), "It is nested too deep."),))
+
+
+@dataclass(frozen=True)
+class _WithFree:
+    """The names of a network, and names that stand for any number in one equation."""
+
+    names: FlatNames
+    free: frozenset[str]
+
+    def known(self, name: Written) -> bool:
+        return self.names.known(name) or name.base + name.below in self.free
+
+    def function(self, word: str) -> bool:
+        return self.names.function(word)
+
+    def nearest(self, name: Written) -> str | None:
+        return self.names.nearest(name)
+
+
+def _free_names(text: str) -> frozenset[str]:
+    """Return the names that stand for any number: constants, rates, the argument of a function defined here."""
+    found = {"e", "pi", *_RATES}
+    if (match := _DEFINED.match(text)) or (
+        match := re.match(r"\s*(?:\\?frac\s*\{)?d\s*\\?[a-zσφ]+\s*\}?\s*[/{]\s*\{?d\s*([a-z])\b", text)
+    ):
+        found.add(match[1])
+    return frozenset(found)
+
+
+class _Judgment:
+    """One equation at the points of one network."""
+
+    def __init__(self, judge: Judge, equation: Equation, names: _WithFree) -> None:
+        self.judge, self.equation, self.names = judge, equation, names
+        self.left, self.right = equation.sides[0], equation.sides[-1]
+        free = sorted(names.free - {"e", "pi"})
+        generator = random.Random(7)
+        self.free_values = [{name: generator.uniform(0.2, 1.3) for name in free} for _ in range(POINTS)]
+        self.points = judge.points
+
+    def values(self, node: Expr, reading: Reading = TOTAL) -> list[float]:
+        """What a part comes to at every point."""
+        return [
+            Meaning(self.judge.names, free).value(node, point, reading)
+            for point, free in zip(self.points, self.free_values, strict=False)
+        ]
+
+    def verdict(self) -> Verdict:
+        """Judge the sides one after another; the first that is wrong is told."""
+        found = Verdict(self.equation.text, "right")
+        for right in self.equation.sides[1:]:
+            self.right = right
+            found = self.of_two_sides()
+            if not found.ok:
+                return found
+        return found
+
+    def of_two_sides(self) -> Verdict:
+        if not self.points:
+            raise ExpressionError("The formulas have no value at the points tried.", self.equation.text, 0)
+        if isinstance(self.left, Applied) and self.names.free & {name.base for name in written_names(self.left)}:
+            return self.definition_of_a_function()
+        if (parameter := self.updated()) is not None:
+            return self.update(parameter)
+        if self.equal(TOTAL):
+            return self.structural()
+        if self.equal(Reading(partial=True), left=TOTAL):
+            return Verdict(self.equation.text, "right", reading="partial")
+        if (mixed := self.mixed()) is not None:
+            return mixed
+        findings = self.diagnosis().findings()
+        if self.has_delta() and self.equal(Reading(delta_at_a=True)):
+            return self.told("right_in_convention", findings)
+        return self.told("wrong", findings)
+
+    def equal(self, reading: Reading, left: Reading | None = None) -> bool:
+        """Whether both sides agree at every point; ends at the first where they do not."""
+        for point, free in zip(self.points, self.free_values, strict=False):
+            meaning = Meaning(self.judge.names, free)
+            one = meaning.value(self.left, point, left or reading)
+            other = meaning.value(self.right, point, reading)
+            if not same(one, other, max(abs(one), abs(other))):
+                return False
+        return True
+
+    def structural(self) -> Verdict:
+        """An equation of derivatives only must hold whatever the functions are: with random numbers on all edges."""
+        if isinstance(self.left, Ratio) and is_of_derivatives_only(self.right):
+            generator = random.Random(3)
+            meaning = Meaning(self.judge.names)
+            for point in self.points[:3]:
+                edges = {pair: generator.uniform(0.5, 2.0) for pair in point.edges}
+                generic = Point(point.values, edges, point.out, point.order)
+                one, other = meaning.value(self.left, generic), meaning.value(self.right, generic)
+                if not same(one, other, max(abs(one), abs(other))):
+                    return self.told("right_here_only", self.diagnosis().findings())
+        return Verdict(self.equation.text, "right")
+
+    def mixed(self) -> Verdict | None:
+        """Say so where some derivatives must be total and others partials of their own formulas."""
+        factors = ratios(self.right)
+        if not 2 <= len(factors) <= _MOST_MIXED:
+            return None
+        spans = [factor.span for factor in factors if factor.span]
+        for size in range(1, len(spans)):
+            for chosen in combinations(spans, size):
+                if self.equal(Reading(partials=frozenset(chosen)), left=TOTAL):
+                    return self.told("right_in_convention", [self.mixed_finding(factors, chosen)])
+        return None
+
+    def mixed_finding(self, factors: Sequence[Ratio], chosen: tuple[tuple[int, int], ...]) -> Finding:
+        text = self.equation.text
+        total, mine = self.values(self.right), self.values(self.left)
+        partial = next(factor for factor in factors if factor.span == chosen[0])
+        written = text[slice(*partial.span)] if partial.span else ""
+        more = abs(total[0]) > abs(mine[0])
+        held = ", ".join(
+            sorted({str(other.of) for other in factors if other is not partial and other.of != partial.of})
+        )
+        start, end = chosen[0]
+        fix = f"{text[:end]}|_{{{held}}}{text[end:]}" if held else ""
+        return Finding(
+            "double_path" if more or len(chosen) else "missing_path",
+            (start, end),
+            f"{written} as a total derivative already holds the way through {held or 'the others'}, which another term "
+            f"counts again. It is right only if {written} means the direct effect alone, "
+            f"{held or 'the rest'} held fixed.",
+            fix,
+        )
+
+    def has_delta(self) -> bool:
+        found = [*written_names(self.left), *written_names(self.right)]
+        return any((meaning := self.judge.names.meaning(name)) is not None and meaning.is_delta for name in found)
+
+    def diagnosis(self) -> Diagnosis:
+        return Diagnosis(self.judge.names, self.equation.text, self.left, self.right, self.points, self.values)
+
+    # -- definitions and updates
+
+    def definition_of_a_function(self) -> Verdict:
+        """Judge sigma'(z) = …, for any z."""
+        assert isinstance(self.left, Applied)
+        if self.equal(TOTAL):
+            return Verdict(self.equation.text, "right")
+        return self.told("wrong", self.diagnosis().function_findings())
+
+    def updated(self) -> str | None:
+        """Return the parameter that an equation updates, if it is an update rule."""
+        if not isinstance(self.left, Written):
+            return None
+        plain = replace(self.left, below=self.left.below.removesuffix("new").rstrip(",_"))
+        meaning = self.judge.names.meaning(plain) or self.judge.names.meaning(self.left)
+        if meaning is None or meaning.is_delta or meaning.node not in self.judge.program.leaves:
+            return None
+        inside = {found.node for name in written_names(self.right) if (found := self.judge.names.meaning(name))}
+        return meaning.node if meaning.node in inside or self.equation.is_update else None
+
+    def update(self, parameter: str) -> Verdict:
+        """Judge w = w - eta*dL/dw: the step goes down the gradient, by a positive constant times it."""
+        loss = self.judge.program.loss
+        new = self.values(self.right)
+        steps = [value - point.values[parameter] for value, point in zip(new, self.points, strict=True)]
+        slopes = [point.total(loss, parameter) for point in self.points]
+        used = [
+            name
+            for name in self.names.free
+            if any(name == each.base + each.below for each in written_names(self.right))
+        ]
+        used = [name for name in used if name not in ("e", "pi")]
+        scaled = [
+            step / slope / (free[used[0]] if used else 1.0)
+            for step, slope, free in zip(steps, slopes, self.free_values, strict=True)
+            if slope
+        ]
+        constant = bool(scaled) and all(same(value, scaled[0], abs(scaled[0])) for value in scaled)
+        if constant and scaled[0] < 0:
+            return Verdict(self.equation.text, "right")
+        return self.told("wrong", self.diagnosis().update_findings(parameter, constant))
+
+    # -- saying
+
+    def told(self, status: Status, findings: Sequence[Finding]) -> Verdict:
+        return Verdict(self.equation.text, status, tuple(findings)[:MOST_FINDINGS], numbers=self.numbers())
+
+    def numbers(self) -> Numbers:
+        """Both sides at the network's own values, or at a random point where these show no difference."""
+        own = self.judge.sampler.at({name: self.judge.values.get(name, 1.0) for name in self.judge.sampler.leaves})
+        candidates = [point for point in (own, *self.points) if point is not None]
+        for point in candidates:
+            meaning = Meaning(self.judge.names, self.free_values[0])
+            left, right = meaning.value(self.left, point), meaning.value(self.right, point)
+            if not same(left, right, max(abs(left), abs(right))):
+                break
+        at = {name: point.values[name] for name in self.judge.sampler.leaves}
+        return Numbers(at, left, right, self.diagnosis().term_numbers(point))

@@ -1,0 +1,149 @@
+"""Random points at which both sides of an equation are computed: values of every quantity, numbers of every edge.
+
+All leaves are drawn anew, of both signs and away from zero, so that two formulas which agree at several points agree.
+The formulas and their local derivatives are compiled once to a function of the leaves.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from backstory.expressions import Expr, expand_calls, substitute, to_python
+from backstory.functions.activation import Activation
+from backstory.story.formula_graph import Derivatives
+from backstory.story.program import Program, aggregated
+
+_TRIES = 400
+_NEAREST, _FARTHEST = 0.3, 1.7
+_KINK = 0.05
+"""How near to a kink no weighted sum may come."""
+
+
+@dataclass
+class Point:
+    """A value of every quantity, and the number of every edge by source and target."""
+
+    values: dict[str, float]
+    edges: dict[tuple[str, str], float]
+    out: Mapping[str, tuple[str, ...]]
+    order: tuple[str, ...]
+    _totals: dict[tuple[str, frozenset[str]], dict[str, float]] = field(default_factory=dict)
+
+    def total(self, of: str, by: str, avoiding: frozenset[str] = frozenset()) -> float:
+        """Return the total derivative of one quantity by another, over the paths that avoid some others."""
+        key = of, avoiding - {of, by}
+        if key not in self._totals:
+            found = {of: 1.0}
+            for name in reversed(self.order):
+                if name == of or name in key[1]:
+                    continue
+                terms = [
+                    self.edges[name, target] * found[target] for target in self.out.get(name, ()) if target in found
+                ]
+                if terms:
+                    found[name] = sum(terms)
+            self._totals[key] = found
+        return self._totals[key].get(by, 0.0)
+
+    def local(self, of: str, by: str) -> float:
+        """Return the partial derivative of a quantity's own formula; 0 where that does not name the other."""
+        return 1.0 if of == by else self.edges.get((by, of), 0.0)
+
+
+class Sampler:
+    """Draws points of a program of one sample."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.out = {
+            name: program.users.get(name, ()) for name in (*program.leaves, *program.samples, *program.formulas)
+        }
+        self.order = (*program.leaves, *program.samples, *program.formulas)
+        self.leaves = (*program.leaves, *program.samples)
+        self.pairs = [(source, target) for target, used in program.uses.items() for source in used]
+        self._run = self._compiled()
+
+    def points(self, count: int, seed: int = 0) -> list[Point]:
+        """Return so many points; fewer only where the formulas have a value almost nowhere."""
+        generator = random.Random(seed)
+        found: list[Point] = []
+        for attempt in range(_TRIES):
+            if len(found) == count:
+                break
+            near = attempt > _TRIES // 2
+            leaves = {name: self._drawn(name, generator, near) for name in self.leaves}
+            if (point := self.at(leaves)) is not None and self._is_ordinary(point):
+                found.append(point)
+        return found
+
+    def at(self, leaves: Mapping[str, float]) -> Point | None:
+        """Return the point of given leaves, or None where a value is not finite there."""
+        try:
+            values, edges = self._run(*(leaves[name] for name in self.leaves))
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return None
+        if not all(map(_is_finite, values)) or not all(map(_is_finite, edges)):
+            return None
+        return Point(
+            dict(zip(self.order, (*leaves.values(), *values), strict=True)),
+            dict(zip(self.pairs, edges, strict=True)),
+            self.out,
+            self.order,
+        )
+
+    def _drawn(self, name: str, generator: random.Random, near: bool) -> float:
+        size = generator.uniform(_NEAREST, _FARTHEST)
+        given = self.program.leaves.get(name, 1.0)
+        if near:  # where random leaves leave a function's domain: about where the file has them
+            return given * generator.uniform(0.8, 1.2) + generator.uniform(-0.01, 0.01)
+        return size if generator.random() < 0.5 else -size
+
+    def _is_ordinary(self, point: Point) -> bool:
+        """Whether no activation stands near its kink."""
+        return all(
+            abs(point.values[argument] - kink) > _KINK for argument, kinks in self._kinked.items() for kink in kinks
+        )
+
+    def _compiled(self) -> Callable[..., tuple[list[float], list[float]]]:
+        program, derivatives = self.program, Derivatives(self.program)
+        place = {name: f"v{index}" for index, name in enumerate(self.order)}
+        self._kinked: dict[str, tuple[float, ...]] = {}
+        rows = {**program.rows}
+        lines = ["def run(" + ", ".join(place[name] for name in self.leaves) + "):"]
+        for name, tree in program.formulas.items():
+            inner = aggregated(tree)
+            source = place[inner] if inner else self._source(tree, rows, place)
+            lines.append(f"    {place[name]} = {source}")
+            function = getattr(tree, "function", None)
+            if function in rows and rows[function].kinks:
+                argument = tree.children[0]
+                if (known := getattr(argument, "id", None)) is not None:
+                    self._kinked[known] = rows[function].kinks
+        values = ", ".join(place[name] for name in program.formulas)
+        numbers = ", ".join(
+            "1.0" if aggregated(program.formulas[target]) else self._source(derivatives(source, target), rows, place)
+            for source, target in self.pairs
+        )
+        lines.append(f"    return [{values}], [{numbers}]")
+        scope: dict[str, Any] = {"math": math}
+        exec("\n".join(lines), scope)
+        return scope["run"]  # type: ignore[no-any-return]  # defined by the text above
+
+    def _source(self, tree: Expr, rows: Mapping[str, Activation], place: Mapping[str, str]) -> str:
+        elementary = expand_calls(tree, {name: _definition(row) for name, row in rows.items()})
+        return to_python(elementary, name=lambda name: place.get(name, _CONSTANTS.get(name, name)))
+
+
+_CONSTANTS = {"pi": "math.pi", "e": "math.e"}
+
+
+def _definition(row: Activation) -> Callable[[Expr], Expr]:
+    return lambda argument: substitute(row.value, {"z": argument})
+
+
+def _is_finite(value: float) -> bool:
+    return isinstance(value, float | int) and math.isfinite(value)

@@ -100,7 +100,7 @@ def tokens(text: str) -> list[Token]:
     >>> [token.text for token in tokens(r"\frac{\partial L}{\partial w_1}")]
     ['frac', '{', '∂', 'L', '}', '{', '∂', 'w', '_', '1', '}', '']
     >>> [token.text for token in tokens("∂L/∂w₁ = ŷ·x²")]
-    ['∂', 'L', '/', '∂', 'w', '_', '1', '=', 'yhat', '*', 'x', '^', '2', '']
+    ['∂', 'L', '/', '∂', 'w', '_', '{', '1', '}', '=', 'yhat', '*', 'x', '^', '{', '2', '}', '']
     """
     if len(text) > MAX_CHARACTERS:
         problem = f"An equation must have at most {MAX_CHARACTERS:,} characters. Got {len(text):,}."

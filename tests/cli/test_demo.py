@@ -46,6 +46,16 @@ def test_the_difference_quotients_approach_the_gradient(run: Run) -> None:
     assert errors[-1] > 10 * min(errors)
 
 
+def test_it_ends_with_the_story_of_a_misread_image(run: Run) -> None:
+    text = run("demo").out
+    weight = re.search(r"steepest weight of layer 1 is (w1\[\d+->\d+\])", text)
+    assert weight is not None
+    story = text[text.index("Where does it come from?") :]
+    assert f"∂L/∂{weight[1]} = " in story
+    assert len(re.findall(rf"^  {re.escape(weight[1])} → z1", story, re.MULTILINE)) == 10
+    assert "The error falls fourfold when h halves" in story
+
+
 def test_a_wrong_gradient_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     right = bs.Network.gradients
 

@@ -200,3 +200,11 @@ def test_rows_are_checked() -> None:
         net.explain("w1[0->0]", np.zeros((2, 3)), np.zeros((2, 2)), row=2)
     with pytest.raises(ConfigurationError, match="the network has no biases"):
         net.explain("b1[0]", [0.0, 1.0, 2.0], [0.0, 1.0])
+
+
+def test_a_schedule_with_an_end_is_told_at_its_base() -> None:
+    net = bs.Network([1, 1], initializer="zeros", seed=0)
+    net.fit([[1.0], [2.0]], [1.0, 2.0], optimizer=bs.SGD(bs.Cosine(0.25)), epochs=2)
+    story = net.explain("w1[0->0]", [1.0], [0.0])
+    assert story.update is not None
+    assert story.update.new == pytest.approx(story.update.old - 0.25 * story.value)

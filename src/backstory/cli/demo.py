@@ -1,4 +1,4 @@
-"""``backstory demo``: train on real data in a few seconds, then check one gradient by finite differences."""
+"""``backstory demo``: train on real data in a few seconds, check one gradient, and tell where it comes from."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from backstory.cli.figures import confusion_counts
 from backstory.cli.report import confusion, console
 from backstory.errors import BackstoryError
 from backstory.model.network import Network
+from backstory.story.page import sections
+from backstory.story.text import page
 from backstory.training.callbacks import Event
 from backstory.training.history import History
 from backstory.training.optimizers import Adam
@@ -25,6 +27,9 @@ EPOCHS = 60
 BATCH = 32
 STEPS_H = [10.0**-power for power in range(1, 11)]
 """The h of the finite differences."""
+
+TOLD = ("", "Paths", "Chain rule", "Nudge test", "Notes")
+"""The parts of the story that are printed."""
 
 Array = NDArray[Any]
 
@@ -57,7 +62,9 @@ def run(engine: str = "native") -> None:
     say.print(f"[bold]test accuracy {right / m:.4f}[/]  ({right} of {m} images it has not seen)\n")
     say.print(confusion(range(10), confusion_counts(guesses, digits.y_test, 10)))
     say.print()
-    check_gradient(net, digits, say, engine)
+    source, unit = check_gradient(net, digits, say, engine)
+    say.print()
+    tell(net, digits, f"w1[{source}->{unit}]", guesses, say)
 
 
 def load_digits() -> Digits:
@@ -92,8 +99,8 @@ def train(net: Network, digits: Digits, say: Console, engine: str) -> History:
     )
 
 
-def check_gradient(net: Network, digits: Digits, say: Console, engine: str) -> None:
-    """Compare backpropagation's derivative by one weight with difference quotients, in float64."""
+def check_gradient(net: Network, digits: Digits, say: Console, engine: str) -> tuple[int, int]:
+    """Compare backpropagation's derivative by one weight of layer 1 with difference quotients; return its place."""
     twin = Network([64, 64, 10], hidden="tanh", output="softmax", loss="cross_entropy", seed=SEED)
     twin.parameters[:] = net.parameters
     X, y = digits.X_test.astype(np.float64), digits.y_test
@@ -123,6 +130,22 @@ def check_gradient(net: Network, digits: Digits, say: Console, engine: str) -> N
         )
     say.print(f"\nThey agree to {min(errors):.0e}. From the top the error shrinks like h² (the quotient's")
     say.print("own error), then it grows like 1/h (rounding). A wrong gradient's would stay.")
+    return int(source), int(unit)
+
+
+def tell(net: Network, digits: Digits, weight: str, guesses: Array, say: Console) -> None:
+    """Tell where that weight's gradient comes from, for the misread image that pushes it most."""
+    wrong = np.flatnonzero(guesses != digits.y_test)
+    gradients = net.sample_gradients(digits.X_test[wrong], digits.y_test[wrong], weight)
+    image = int(wrong[gradients.order[0]])
+    story = net.explain(weight, digits.X_test[image], int(digits.y_test[image]))
+    say.print(
+        f"[bold]Where does it come from?[/] Test image {image} shows {digits.y_test[image]} and was read as "
+        f"{guesses[image]}.\n"
+        "Of all the images misread it pushes this weight most; L is its own loss.\n"
+    )
+    say.print(page([part for part in sections(story) if part.title in TOLD]), markup=False, highlight=False)
+    say.print("\nThe rest of the story, each factor with its reason: print(net.explain(…)).")
 
 
 def central_difference(

@@ -17,7 +17,9 @@ from backstory.training.schedules import Plan
 
 
 def rate_at(optimizer: Optimizer, step: int) -> float:
-    """Return the learning rate of a step, counted from 0."""
+    """Return the learning rate of a step, counted from 0; of a schedule laid out anew for every fit, its base."""
+    if optimizer.schedule.planned:
+        return optimizer.schedule.rate
     return float(optimizer.schedule.rates(np.array([step]), Plan(None, 1))[0])
 
 

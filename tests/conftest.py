@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,20 @@ settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+PROGRAMS = {"tex": "pdflatex", "chromium": "chromium"}
+"""What BACKSTORY_REQUIRE may name besides Python libraries, and the command that shows it is there."""
+
+
+def is_there(name: str) -> bool:
+    if name in PROGRAMS:
+        return shutil.which(PROGRAMS[name]) is not None
+    return importlib.util.find_spec(name) is not None
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to start where BACKSTORY_REQUIRE names a library whose absence would only skip tests."""
+    """Refuse to start where BACKSTORY_REQUIRE names a library or program whose absence would only skip tests."""
     required = [name for name in os.environ.get("BACKSTORY_REQUIRE", "").split(",") if name]
-    missing = [name for name in required if importlib.util.find_spec(name) is None]
+    missing = [name for name in required if not is_there(name)]
     if missing:
         raise pytest.UsageError(
             f"BACKSTORY_REQUIRE says that {', '.join(required)} must be installed. Missing: {', '.join(missing)}."

@@ -18,6 +18,8 @@ CORE = {"math", "mi", "mn", "mo", "mrow", "mfrac", "msup", "msub", "msubsup", "m
     "mtext",
 }
 
+MINUS = '<mo form="prefix">−</mo>'
+
 
 def read(mathml: str) -> ElementTree.Element:
     return ElementTree.fromstring(f"<math>{mathml}</math>")
@@ -49,9 +51,9 @@ def test_names(name, mathml):
 
 def test_numbers():
     assert to_mathml(Number(-1.5e-7)) == (
-        "<mo>−</mo><mn>1.5</mn><mo>·</mo><msup><mn>10</mn><mrow><mo>−</mo><mn>7</mn></mrow></msup>"
+        f"{MINUS}<mn>1.5</mn><mo>·</mo><msup><mn>10</mn><mrow>{MINUS}<mn>7</mn></mrow></msup>"
     )
-    assert to_mathml(Number(-2) ** 2).startswith("<msup><mrow><mo>(</mo><mo>−</mo>")
+    assert to_mathml(Number(-2) ** 2).startswith(f"<msup><mrow><mo>(</mo>{MINUS}")
 
 
 def test_a_derivative_is_a_fraction():

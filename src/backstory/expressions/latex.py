@@ -161,3 +161,47 @@ def _call(function: str, args: tuple[Expr, ...], latex: Printer) -> Bound:
             return rf"\begin{{cases}} {yes} \\ {inside[2]} & \text{{otherwise}} \end{{cases}}", ATOM
     operator = _OPERATORS.get(function) or rf"\operatorname{{{''.join(map(_character, function))}}}"
     return rf"{operator}\left({', '.join(inside)}\right)", ATOM
+
+
+_IN_TEXT = {
+    **{each: "\\" + each for each in "_%&#${}"},
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "…": r"\dots{}",
+    "“": "``",
+    "”": "''",
+    "’": "'",
+    "–": "--",
+    **{each: f"${each}$" for each in "<>|"},
+    **{
+        each: f"${latex}$"
+        for each, latex in {
+            "∂": r"\partial ",
+            "·": r"\cdot ",
+            "×": r"\times ",
+            "−": "-",
+            "→": r"\to ",
+            "²": "^{2}",
+            "⁺": "^{+}",
+            "½": r"\frac{1}{2}",
+            "Σ": r"\sum ",
+            "∞": r"\infty ",
+        }.items()
+    },
+}
+
+
+def text_latex(text: str) -> str:
+    r"""Return plain words as LaTeX text, whatever stands in them.
+
+    >>> print(text_latex("50 % of n_out, by ∂L/∂w"))
+    50 \% of n\_out, by $\partial $L/$\partial $w
+    """
+    return "".join(_IN_TEXT.get(each) or _letter(each) for each in text)
+
+
+def _letter(character: str) -> str:
+    if character in GREEK:
+        return rf"$\{GREEK[character]}$"
+    return character if character.isascii() and character.isprintable() else f"U{ord(character):04X}"

@@ -24,14 +24,15 @@ from backstory.expressions.tree import Add, Compare, Div, Expr, Mul, Neg, Pow, S
 
 _RELATIONS = {">": "&gt;", ">=": "≥", "<": "&lt;", "<=": "≤"}
 _FUNCTIONS = {"sigmoid": "σ"}
+_MINUS = '<mo form="prefix">−</mo>'
 
 _RULES = {
     Add: Rule(f"{{}}{SUM_BREAK}<mo>+</mo>{{}}", SUM, SUM, PRODUCT),
     Sub: Rule(f"{{}}{SUM_BREAK}<mo>−</mo>{{}}", SUM, SUM, PRODUCT),
     Mul: Rule(f"{{}}{PRODUCT_BREAK}<mo>·</mo>{{}}", PRODUCT, PRODUCT, POWER),
     Div: Rule("<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>", POWER, FREE, FREE),
-    Pow: Rule("<msup><mrow>{}</mrow><mrow>{}</mrow></msup>", POWER, ATOM, FREE),
-    Neg: Rule("<mo>−</mo>{}", SUM, PRODUCT),
+    Pow: Rule("<msup><mrow>{}</mrow><mrow>{}</mrow></msup>", POWER, ATOM, FREE, whole=True),
+    Neg: Rule(f"{_MINUS}{{}}", SUM, PRODUCT),
     Compare: Rule("{0}<mo>{2}</mo>{1}", SUM, FREE, FREE),
 }
 
@@ -86,7 +87,7 @@ def _symbol(symbol: Symbol) -> Bound:
 
 
 def _number(value: Scalar) -> Bound:
-    sign, binding = ("<mo>−</mo>", SUM) if value < 0 else ("", ATOM)
+    sign, binding = (_MINUS, SUM) if value < 0 else ("", ATOM)
     if isinstance(value, Fraction):
         over = f"<mfrac><mn>{abs(value.numerator)}</mn><mn>{value.denominator}</mn></mfrac>"
         return sign + over, min(binding, POWER)

@@ -23,12 +23,16 @@ Bound = tuple[str, int]
 
 @dataclass(frozen=True)
 class Rule:
-    """How an operator is written: a pattern, how tightly it binds, how tightly what stands left and right must."""
+    """How an operator is written: a pattern, how tightly it binds, how tightly what stands left and right must.
+
+    `whole` says that no line may end within it.
+    """
 
     pattern: str
     binding: int
     left: int
     right: int = FREE
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ class Printer:
 
     def operator(self, rule: Rule, left: Expr, right: Expr, sign: str = "") -> Bound:
         """Return what an operator's rule makes of its two sides."""
-        return rule.pattern.format(self.within(left, rule.left), self.within(right, rule.right), sign), rule.binding
+        text = rule.pattern.format(self.within(left, rule.left), self.within(right, rule.right), sign)
+        return self.unmarked(text) if rule.whole else text, rule.binding
 
     def lines(self, expr: Expr, room: float, width: Callable[[str], float] = len) -> list[str]:
         """Return an expression on as many lines as it takes; each still with the marks of its parentheses.

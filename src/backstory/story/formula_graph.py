@@ -69,6 +69,9 @@ class FormulaGraph(Graph):
     def definition(self, name: str, around: str | None = None) -> Expr | None:
         return self.program.formulas.get(name)
 
+    def rows(self) -> Mapping[str, Activation]:
+        return self.program.rows
+
     def local(self, source: str, target: str) -> Expr:
         return self.derivatives(source, target)
 

@@ -9,7 +9,7 @@ paths: they are counted, summed and ranked by going through the edges once.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -78,6 +78,20 @@ class Graph:
     def definition(self, name: str, around: str | None = None) -> Expr | None:
         """Return the formula of a quantity, or None for a leaf; of a long sum only the part around one of its names."""
         raise NotImplementedError
+
+    def among(self, name: str, way: Collection[str]) -> Expr:
+        """Return the formula of a quantity in the quantities of `way`; what many others add to it is one number."""
+        found = self.definition(name)
+        assert found is not None
+        return found
+
+    def value(self, name: str) -> float:
+        """Return the value of a quantity that a formula names."""
+        return self.values[name]
+
+    def rows(self) -> Mapping[str, Activation]:
+        """Return the functions that formulas call, by name."""
+        return {}
 
     def local(self, source: str, target: str) -> Expr:
         """Return ∂target/∂source as a formula."""

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _MOST_OUTPUTS = 4
 _MOST_ROWS = 12
 """How many rows of a batch the table shows: those that push most."""
-_DERIVATIVE = re.compile(r"∂((?:[\w\[\]()']|->)+)/∂((?:[\w\[\]()']|->)+)")
+_NAME = r"(?:[\w\[\]()']|->)+"
+_FORMULA = re.compile(rf"∂({_NAME})/∂({_NAME})|[^\W\d_]+\d*\[\d+(?:->\d+)?\]")
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,7 @@ def stale(story: Story) -> Iterator[Block]:
     """The step taken with weights already updated, beside the right one."""
     if (found := story.stale) is None:
         return
-    yield Paragraph((stale_beginning(found),))
+    yield Paragraph(with_formulas(stale_beginning(found)))
     if found.used and len(story.paths) == story.path_count:
         new: dict[str, Expr] = {weight.name: Name(weight.name + NEW) for weight in found.used}
         slip = found.story.chain
@@ -248,7 +249,7 @@ def cost(story: Story) -> Iterator[Block]:
 def notes(story: Story) -> Iterator[Block]:
     """What else is worth knowing."""
     for note in story.notes:
-        yield Paragraph(with_derivatives(note))
+        yield Paragraph(with_formulas(note))
 
 
 PARTS: tuple[tuple[str, Callable[[Story], Iterator[Block]]], ...] = (
@@ -269,16 +270,16 @@ PARTS: tuple[tuple[str, Callable[[Story], Iterator[Block]]], ...] = (
 """The parts of a story, in order: title and what is in it; the name of the function is its key."""
 
 
-def with_derivatives(text: str) -> Words:
-    """Return a sentence with the derivatives in it as formulas.
+def with_formulas(text: str) -> Words:
+    """Return a sentence with the derivatives and addresses in it as formulas.
 
-    >>> with_derivatives("small as ∂h/∂z = 0.1: flat")
-    ('small as ', Partial(of='h', by='z'), ' = 0.1: flat')
+    >>> with_formulas("small as ∂h/∂z = 0.1: flat at z1[0]")
+    ('small as ', Partial(of='h', by='z'), ' = 0.1: flat at ', Name(id='z1[0]'))
     """
     found: list[str | Expr | float | Equation] = []
     start = 0
-    for match in _DERIVATIVE.finditer(text):
-        found += [text[start : match.start()], Partial(match[1], match[2])]
+    for match in _FORMULA.finditer(text):
+        found += [text[start : match.start()], Partial(match[1], match[2]) if match[1] else Name(match[0])]
         start = match.end()
     return tuple(piece for piece in (*found, text[start:]) if piece != "")
 

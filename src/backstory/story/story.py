@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from backstory.errors import unknown
 from backstory.expressions import Expr, Name, Partial, evaluate
-from backstory.story import text
+from backstory.story import html, latex, mathml, text
 from backstory.story.chain import Chain, chain
 from backstory.story.costs import Costs, costs
 from backstory.story.graph import EdgeKind, Graph, Path
@@ -18,6 +18,7 @@ from backstory.story.network_graph import NetworkGraph
 from backstory.story.notes import notes
 from backstory.story.nudge import Nudge, nudge
 from backstory.story.page import PARTS, Section, sections
+from backstory.story.picture import Picture, picture
 
 if TYPE_CHECKING:
     from backstory.story.stale import Stale
@@ -346,6 +347,49 @@ class Story:
             "update", "stale", "cost", "notes".
         """
         return text.page(self.chosen(parts))
+
+    def to_latex(self, *parts: str) -> str:
+        r"""Return the story as a fragment of LaTeX that needs amsmath and fits the lines of an article.
+
+        Parameters
+        ----------
+        *parts : str
+            Only these; see `to_text`.
+        """
+        return latex.page(self.chosen(parts))
+
+    def to_mathml(self, *parts: str) -> str:
+        """Return the story as a fragment of HTML with its formulas in MathML, broken into lines.
+
+        Parameters
+        ----------
+        *parts : str
+            Only these; see `to_text`.
+        """
+        return mathml.page(self.chosen(parts))
+
+    def to_html(self, *parts: str) -> str:
+        """Return the story as an HTML file that needs nothing else, with a picture of the network.
+
+        Parameters
+        ----------
+        *parts : str
+            Only these; see `to_text`.
+        """
+        return html.document(self.symbol, self.chosen(parts), self.picture)
+
+    @cached_property
+    def picture(self) -> Picture | None:
+        """The network with the paths lit, as data."""
+        return picture(self)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Return what a notebook shows."""
+        return {
+            "text/plain": self.to_text(),
+            "text/latex": self.to_latex(),
+            "text/html": html.body(self.symbol, self.sections, self.picture),
+        }
 
     def __str__(self) -> str:
         return self.to_text()

@@ -114,7 +114,7 @@ private:
     void elementwise(const Block& block, F f) const;
     template <class F>
     void elementwise_vectors(const Block& block, F f) const;
-    void cross_entropy_row(const Block& block, std::ptrdiff_t r) const;
+    void cross_entropy_rows(const Block& block, std::ptrdiff_t first, std::ptrdiff_t rows) const;
     void softmax_tape_row(const Block& block, std::ptrdiff_t r) const;
 };
 
@@ -170,7 +170,8 @@ void Loss<T>::rows(const T* z, T* dz, std::ptrdiff_t stride, std::ptrdiff_t rows
                 tape_.run(inputs, outputs, count);
             });
         case LossKind::cross_entropy:
-            for (std::ptrdiff_t r = 0; r < rows; ++r) cross_entropy_row(block, r);
+            for (std::ptrdiff_t r = 0; r < rows; r += lanes<double>)
+                cross_entropy_rows(block, r, std::min<std::ptrdiff_t>(lanes<double>, rows - r));
             return;
         case LossKind::softmax_tape:
             for (std::ptrdiff_t r = 0; r < rows; ++r) softmax_tape_row(block, r);
@@ -283,54 +284,61 @@ BS_INLINE void Loss<T>::elementwise_vectors(const Block& block, F f) const {
 }
 
 // With targets t (smoothed): loss = log(sum exp z) sum t - sum t z, dz = softmax(z) sum t - t; z counted from its
-// largest, so that nothing overflows.
+// largest, so that nothing overflows. What is one number of a row is computed for several rows at once, a lane each.
 template <class T>
-void Loss<T>::cross_entropy_row(const Block& block, std::ptrdiff_t r) const {
-    const T* z = block.z + r * block.stride;                         // (n_out,)
-    T* dz = block.dz ? block.dz + r * block.stride : nullptr;        // (n_out,)
+void Loss<T>::cross_entropy_rows(const Block& block, std::ptrdiff_t first, std::ptrdiff_t rows) const {
     constexpr std::ptrdiff_t kept = 64;  // columns of which exp(z - largest) is kept; wider rows compute it again
-    alignas(BS_VECTOR_BYTES) double e[kept];
-    const bool narrow_row = n_out <= kept;
-    const SoftmaxSums s = softmax_sums(z, n_out, [&](std::ptrdiff_t j, V<double> x) {
-        if (narrow_row) store(e + j, x);
-    });
-    const V<double> largest_z = set1(s.largest);
+    constexpr int most = lanes<double>;
+    alignas(BS_VECTOR_BYTES) double e[most][kept], rest[most] = {}, sums[most] = {}, largest[most] = {};
+    alignas(BS_VECTOR_BYTES) double sum_t[most] = {}, sum_tz[most] = {}, chosen_z[most] = {};
+    const bool narrow_row = n_out <= kept, dense = block.targets.dense != nullptr;
     const double keep = 1.0 - label_smoothing_, shift = label_smoothing_ / static_cast<double>(n_out);
-    const bool dense = block.targets.dense != nullptr;
-    const T* y = dense ? block.targets.dense + block.data_row(r) * n_out : nullptr;  // (n_out,)
-    const std::ptrdiff_t chosen = dense ? -1 : static_cast<std::ptrdiff_t>(block.targets.classes[block.data_row(r)]);
-    const auto target = [&](std::ptrdiff_t j) {  // t of columns j ..., 0 beyond n_out
+    const auto z_of = [&](std::ptrdiff_t q) { return block.z + (first + q) * block.stride; };  // (n_out,)
+    const auto chosen = [&](std::ptrdiff_t q) { return block.targets.classes[block.data_row(first + q)]; };
+    const auto target = [&](std::ptrdiff_t q, std::ptrdiff_t j) {  // t of columns j ..., 0 beyond n_out
+        const T* y = block.targets.dense + block.data_row(first + q) * n_out;
         const V<double> plain = dense ? row_doubles(y, j, n_out, 0.0) : V<double>{};
         return select(first_lanes<double>(n_out - j), fma(plain, set1(keep), set1(shift)), V<double>{});
     };
 
-    V<double> total{}, product{};
-    if (dense || shift != 0.0)
-        for (std::ptrdiff_t j = 0; j < n_out; j += lanes<double>) {
-            const V<double> t = target(j);
-            total = total + t;
-            product = fma(t, row_doubles(z, j, n_out, s.largest) - largest_z, product);
-        }
-    double sum_t = sum(total), sum_tz = sum(product);
-    if (!dense) {
-        sum_t = 1.0;
-        sum_tz += keep * (static_cast<double>(z[chosen]) - s.largest);
+    for (std::ptrdiff_t q = 0; q < rows; ++q) {
+        const T* z = z_of(q);
+        const SoftmaxSums s = softmax_sums(z, n_out, [&](std::ptrdiff_t j, V<double> x) {
+            if (narrow_row) store(e[q] + j, x);
+        });
+        rest[q] = s.rest, sums[q] = s.sum(), largest[q] = s.largest;
+        V<double> total{}, product{};
+        if (dense || shift != 0.0)
+            for (std::ptrdiff_t j = 0; j < n_out; j += lanes<double>) {
+                const V<double> t = target(q, j);
+                total = total + t;
+                product = fma(t, row_doubles(z, j, n_out, s.largest) - set1(s.largest), product);
+            }
+        sum_t[q] = dense ? sum(total) : 1.0, sum_tz[q] = sum(product);
+        if (dense) continue;
+        chosen_z[q] = static_cast<double>(z[chosen(q)]) - s.largest;
+        sum_tz[q] += keep * chosen_z[q];
     }
-    block.losses[r] = log1p(set1(s.rest))[0] * sum_t - sum_tz;
-    if (!dz) return;
 
-    const V<double> scale = set1(sum_t / s.sum()), factor = set1(static_cast<double>(block.factor(r)));
-    const double chosen_z = dense ? 0.0 : static_cast<double>(z[chosen]);  // read before dz, which may lie over z
-    for (std::ptrdiff_t j = 0; j < n_out; j += lanes<double>) {
-        const V<double> x = narrow_row ? load(e + j) : exp(row_doubles(z, j, n_out, s.largest) - largest_z);
-        const V<double> p = x * scale;
-        store_row_doubles(dz, (dense || shift != 0.0 ? p - target(j) : p) * factor, j, n_out);
+    alignas(BS_VECTOR_BYTES) double losses[most], scale[most], chosen_e[most];
+    store(losses, log1p(load(rest)) * load(sum_t) - load(sum_tz));
+    std::copy_n(losses, rows, block.losses + first);
+    if (!block.dz) return;
+
+    store(scale, load(sum_t) / load(sums));
+    store(chosen_e, exp(load(chosen_z)));
+    for (std::ptrdiff_t q = 0; q < rows; ++q) {
+        const T* z = z_of(q);
+        T* dz = block.dz + (first + q) * block.stride;  // (n_out,), which may lie over z
+        const double factor = static_cast<double>(block.factor(first + q));
+        for (std::ptrdiff_t j = 0; j < n_out; j += lanes<double>) {
+            const V<double> x = narrow_row ? load(e[q] + j) : exp(row_doubles(z, j, n_out, largest[q]) - set1(largest[q]));
+            const V<double> p = x * set1(scale[q]);
+            store_row_doubles(dz, (dense || shift != 0.0 ? p - target(q, j) : p) * set1(factor), j, n_out);
+        }
+        if (!dense) dz[chosen(q)] = static_cast<T>((chosen_e[q] * scale[q] - shift - keep) * factor);
+        for (std::ptrdiff_t j = n_out; j % lanes<T> != 0; ++j) dz[j] = 0;
     }
-    if (!dense) {
-        const double p = exp(set1(chosen_z - s.largest))[0] * scale[0];
-        dz[chosen] = static_cast<T>((p - shift - keep) * factor[0]);
-    }
-    for (std::ptrdiff_t j = n_out; j % lanes<T> != 0; ++j) dz[j] = 0;
 }
 
 // Any loss after softmax: dz = p (da - sum p da), the product with the Jacobian diag(p) - p p^T. The tape runs twice,

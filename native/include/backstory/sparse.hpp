@@ -122,47 +122,60 @@ size count_nonzeros(const T* x, size n_in) {
     return count;
 }
 
-// z of one row for P full panels: c = start + the sum of x[k] w[k, :] over the row's nonzero x[k].
-//   w (n_in + 1, panel width), the next panel `panel` elements on; the last row is the bias; c likewise, c_panel on
+// Panels that are worked on together: they share the finding of each number that is not zero.
+inline constexpr size most_together = 5;  // 4 full ones, and the narrow last one
+
+// Vector v of a row that lies in P full panels and, where there is one more vector, the narrow last panel.
+//   panel: elements from one panel to the next; row: from one row of a full panel to the next, times the row's number
+template <class T, int P>
+BS_INLINE size vector_at(int v, size panel, size k) {
+    const size row = k * lanes<T>;
+    return static_cast<size>(v / 2) * panel + (v / 2 < P ? 2 * row : row) + static_cast<size>(v % 2) * lanes<T>;
+}
+
+// z of one row for NV vectors of columns: c = bias + the sum of x[k] w[k, :] over the row's nonzero x[k].
+//   w (n_in + 1, NV vectors) panels, the last row is the bias; c (NV vectors), c_panel from one panel to the next
 template <class T, int P, int NV>
-BS_INLINE void sparse_row(const T* values, const std::uint16_t* columns, size count, const T* w, size panel,
-                          const T* bias, T* c, size c_panel) {
-    constexpr size width = NV * lanes<T>;
-    V<T> sum[P][NV];
-#pragma GCC unroll 8
-    for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-        for (int v = 0; v < NV; ++v) sum[p][v] = load(bias + p * panel + v * lanes<T>);
+BS_INLINE void sparse_row(const T* values, const std::uint16_t* columns, size count, const T* w, size panel, size bias,
+                          T* c, size c_panel) {
+    V<T> sum[NV];
+#pragma GCC unroll 16
+    for (int v = 0; v < NV; ++v) sum[v] = load(w + vector_at<T, P>(v, panel, bias));
     for (size t = 0; t < count; ++t) {
         const V<T> x = set1(values[t]);
-        const T* row = w + columns[t] * width;
-#pragma GCC unroll 8
-        for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-            for (int v = 0; v < NV; ++v) sum[p][v] = fma(x, load(row + p * panel + v * lanes<T>), sum[p][v]);
+        const size k = columns[t];
+#pragma GCC unroll 16
+        for (int v = 0; v < NV; ++v) sum[v] = fma(x, load(w + vector_at<T, P>(v, panel, k)), sum[v]);
     }
-#pragma GCC unroll 8
-    for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-        for (int v = 0; v < NV; ++v) store(c + p * c_panel + v * lanes<T>, sum[p][v]);
+#pragma GCC unroll 16
+    for (int v = 0; v < NV; ++v) store(c + vector_at<T, P>(v, c_panel, 0), sum[v]);
 }
 
-// How many of the panels from `p` on go together: 4, 2 or 1 full ones, or the narrow last one.
+// How many of the panels from `p` on go together, and how many of them are full.
+struct Together {
+    size panels, full;
+};
 template <class T>
-size panels_together(const Dense<T>& layer, size p) {
-    const size count = layer.w.count(), full = count - (layer.w.width(count - 1) < panel_width<T>);
-    const size left = full > p ? full - p : 0;
-    return left >= 4 ? 4 : left >= 2 ? 2 : 1;
+Together together_from(const Dense<T>& layer, size p) {
+    const size count = layer.w.count(), all_full = count - (layer.w.width(count - 1) < panel_width<T>);
+    const size full = std::min<size>(all_full > p ? all_full - p : 0, most_together - 1);
+    return {full + (all_full < count && p + full == all_full), full};
 }
 
-// Call use<P, NV>() for those P panels of NV vectors.
-template <class T, class Use>
-BS_INLINE void with_panels(const Dense<T>& layer, size p, Use use) {
-    const size together = panels_together(layer, p);
-    if (together == 4) use.template operator()<4, 2>();
-    else if (together == 2) use.template operator()<2, 2>();
-    else if (layer.w.width(p) == panel_width<T>) use.template operator()<1, 2>();
-    else use.template operator()<1, 1>();
+// Call use<P, NV>() for these P full panels, NV vectors in all.
+template <class Use>
+BS_INLINE void with_panels(const Together& x, Use use) {
+    const auto narrow_or_not = [&]<int P>() {
+        if (x.panels > x.full) return use.template operator()<P, 2 * P + 1>();
+        if constexpr (P > 0) use.template operator()<P, 2 * P>();
+    };
+    switch (x.full) {
+        case 0: return narrow_or_not.template operator()<0>();
+        case 1: return narrow_or_not.template operator()<1>();
+        case 2: return narrow_or_not.template operator()<2>();
+        case 3: return narrow_or_not.template operator()<3>();
+        default: return narrow_or_not.template operator()<4>();
+    }
 }
 
 // The sparse twin of dense_forward.
@@ -170,34 +183,30 @@ template <class T, class Done>
 void sparse_forward(const Dense<T>& layer, const Nonzeros<T>& x, const T* packed, Rows<T> z, size first, size last,
                     Done done) {
     const T* w = packed + layer.w_at;
-    const size panel = layer.w.offset(1), bias = layer.n_in;
-    for (size p = 0; p < layer.w.count(); p += panels_together(layer, p))
-        with_panels(layer, p, [&]<int P, int NV>() {
-            const T* from = w + layer.w.offset(p);
+    for (size p = 0; p < layer.w.count();) {
+        const Together together = together_from(layer, p);
+        with_panels(together, [&]<int P, int NV>() {
             for (size i = first; i < last; ++i)
-                sparse_row<T, P, NV>(x.values + i * x.row, x.columns + i * x.row, x.counts[i], from, panel,
-                                     from + bias * NV * lanes<T>, z.data + p * z.step + i * z.row, z.step);
-            for (int q = 0; q < P; ++q) done(p + static_cast<size>(q));
+                sparse_row<T, P, NV>(x.values + i * x.row, x.columns + i * x.row, x.counts[i], w + layer.w.offset(p),
+                                     layer.w.offset(1), layer.n_in, z.data + p * z.step + i * z.row, z.step);
         });
+        for (const size end = p + together.panels; p < end; ++p) done(p);
+    }
 }
 
-// The gradients of the tiles at the same rows of W in P panels, over n rows: tile p's g is `g + p * tile_room`.
+// The gradients of the tiles at the same rows of W in some panels, over n rows: tile p's g is `g + p * tile_room`.
 //   d (n, NV vectors) dz of the first panel, d_panel to the next; start as g, or null for zeros
 template <class T, int P, int NV>
 void sparse_tiles(const WeightTile& tile, const Nonzeros<T>& x, const T* d, size d_row, size d_panel, size n,
                   const T* const* start, T* g) {
     for (size r = 0; r < tile.count(); ++r) {
-        V<T> sum[P][NV];
-#pragma GCC unroll 8
-        for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-            for (int v = 0; v < NV; ++v) sum[p][v] = start ? load(start[p] + (r * NV + v) * lanes<T>) : V<T>{};
+        V<T> sum[NV];
+#pragma GCC unroll 16
+        for (int v = 0; v < NV; ++v) sum[v] = start ? load(start[v / 2] + vector_at<T, P>(v, 0, r)) : V<T>{};
         if (r == tile.rows) {  // the bias
             for (size i = 0; i < n; ++i)
-#pragma GCC unroll 8
-                for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-                    for (int v = 0; v < NV; ++v) sum[p][v] += load(d + p * d_panel + i * d_row + v * lanes<T>);
+#pragma GCC unroll 16
+                for (int v = 0; v < NV; ++v) sum[v] += load(d + i * d_row + vector_at<T, P>(v, d_panel, 0));
         } else {
             const size k = tile.k + r;
             const std::uint16_t* masks = x.masks + k / x.group * x.capacity;
@@ -206,17 +215,12 @@ void sparse_tiles(const WeightTile& tile, const Nonzeros<T>& x, const T* d, size
                     const size i = from + static_cast<size>(std::countr_zero(bits));
                     const V<T> xk = set1(x.rows[i][k]);
                     const T* di = d + i * d_row;
-#pragma GCC unroll 8
-                    for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-                        for (int v = 0; v < NV; ++v)
-                            sum[p][v] = fma(xk, load(di + p * d_panel + v * lanes<T>), sum[p][v]);
+#pragma GCC unroll 16
+                    for (int v = 0; v < NV; ++v) sum[v] = fma(xk, load(di + vector_at<T, P>(v, d_panel, 0)), sum[v]);
                 }
         }
-#pragma GCC unroll 8
-        for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-            for (int v = 0; v < NV; ++v) store(g + p * tile_room<T> + (r * NV + v) * lanes<T>, sum[p][v]);
+#pragma GCC unroll 16
+        for (int v = 0; v < NV; ++v) store(g + vector_at<T, P>(v, tile_room<T>, r), sum[v]);
     }
 }
 
@@ -224,7 +228,7 @@ void sparse_tiles(const WeightTile& tile, const Nonzeros<T>& x, const T* d, size
 template <class T>
 void sparse_gradient(const Dense<T>& layer, const WeightTile& tile, const Nonzeros<T>& x, Rows<const T> dz, size n,
                      const T* const* start, T* g) {
-    with_panels(layer, tile.panel, [&]<int P, int NV>() {
+    with_panels(together_from(layer, tile.panel), [&]<int P, int NV>() {
         sparse_tiles<T, P, NV>(tile, x, dz.data + tile.panel * dz.step, dz.row, dz.step, n, start, g);
     });
 }

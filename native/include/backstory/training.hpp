@@ -257,7 +257,7 @@ public:
     template <class Room, class Done>
     void gradients(int me, int count, const Inputs<T>& x, size n, bool further, bool frozen, bool summed, Room room,
                    Done done) {
-        alignas(64) T local[4 * tile_room<T>];
+        alignas(64) T local[most_together * tile_room<T>];
         Share tiles = net_.share_tiles(me, count);
         if (x.nonzeros) {
             if (frozen || free_weights_[0] || free_biases_[0])
@@ -285,8 +285,8 @@ public:
         const auto number = [&](size panel, size b) { return panel * layer.tiles_per_panel() + b; };
         for (size b = mine.first; b < mine.last; ++b)
             for (size p = 0, together; p < layer.w.count(); p += together) {
-                together = panels_together(layer, p);
-                T* places[4];
+                together = together_from(layer, p).panels;
+                T* places[most_together];
                 for (size q = 0; q < together; ++q) {
                     const WeightTile tile = layer.tile(number(p + q, b));
                     places[q] = room(1, tile);

@@ -178,8 +178,10 @@ void bind_type(nb::module_& m, const char* name) {
                 must(out.shape(0) == parameters.shape(0), "The gradient is laid out like the parameters.");
                 const Targets<T> y = targets<T>(self.network(), dense, classes, X.shape(0));
                 const T* weights = weights_of<T>(sample_weight, X.shape(0));
+                std::atomic<bool> finite{true};  // as Python has seen to
                 const nb::gil_scoped_release release;
-                return self.loss_and_gradient(parameters.data(), X.data(), y, weights, X.shape(0), threads, out.data());
+                return self.loss_and_gradient(parameters.data(), X.data(), y, weights, X.shape(0), threads, out.data(),
+                                              finite);
             },
             "parameters"_a.noconvert(), "X"_a.noconvert(), "dense"_a.noconvert().none(), "classes"_a.noconvert().none(),
             "sample_weight"_a.noconvert().none(), "threads"_a, "out"_a.noconvert(),
@@ -313,9 +315,9 @@ public:
         const size n = X.shape(0);
         auto [gradient, to] = array(nb::make_tuple(program_.network().parameters));
         double loss = 0;
-        const bool finite = run(n, true, [&](int threads) {
-            if (!all_finite(X.data(), n * X.shape(1))) return false;
-            loss = program_.loss_and_gradient(parameters_.data(), X.data(), y, nullptr, n, threads, to);
+        std::atomic<bool> finite{true};
+        run(n, true, [&](int threads) {
+            loss = program_.loss_and_gradient(parameters_.data(), X.data(), y, nullptr, n, threads, to, finite);
             return true;
         });
         return finite ? nb::object(nb::make_tuple(loss, gradient)) : nb::none();

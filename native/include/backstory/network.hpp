@@ -143,6 +143,13 @@ struct Network {
             if (biases && k + n == x.n_in) x.w.unpack(w + x.w_at, x.n_in, 1, flat + x.flat_b);
         });
     }
+    // One tile of a packed gradient to its place in the flat one.
+    void unpack_tile(const Dense<T>& x, const WeightTile& tile, const T* g, T* flat) const {
+        const size width = x.w.width(tile.panel), valid = x.w.valid(tile.panel), at = tile.panel * panel_width<T>;
+        for (size r = 0; r < tile.rows; ++r, g += width)
+            Panels<T>::copy_row(g, valid, flat + x.flat_w + (tile.k + r) * x.n_out + at);
+        if (tile.bias) Panels<T>::copy_row(g, valid, flat + x.flat_b + at);
+    }
     // Whether something packed like the weights is finite throughout.
     bool finite(const T* w, int thread = 0, int count = 1) const {
         for (const Dense<T>& x : layers) {

@@ -47,7 +47,6 @@ struct Panels {
                 copy_row(packed + offset(p) + (first + r) * width(p), valid(p), flat + r * columns + p * panel_width<T>);
     }
 
-private:
     static BS_INLINE void copy_row(const T* from, size n, T* to) {
         if (n < panel_width<T>) std::copy_n(from, n, to);
         else store(to, load(from)), store(to + lanes<T>, load(from + lanes<T>));

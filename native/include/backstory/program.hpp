@@ -97,14 +97,13 @@ public:
         return total + penalty(parameters);
     }
 
-    // The loss and its gradient (penalty included), laid out like the parameters.
+    // The loss and its gradient (penalty included), laid out like the parameters; neither counts unless X is `finite`.
     double loss_and_gradient(const T* parameters, const T* X, Targets<T> y, const T* sample_weight, size n, int threads,
-                             T* gradient) {
+                             T* gradient, std::atomic<bool>& finite) {
         Loan space(workspaces_);
         const int count = useful_threads(threads, 3 * net_.products, n);
         space->prepare(net_, {.rows = std::max<size>(1, std::min(n, rows_at_once)), .backward = true, .transposed = true,
-                              .gradient = true, .dropout = {}});
-        net_.pack(parameters, space->w, space->wt);
+                              .gradient = n > rows_at_once, .dropout = {}});
         const double each = share_of_row(sample_weight, n);
         double total = 0;
         std::optional<Barrier> barrier;
@@ -112,11 +111,12 @@ public:
         Pool::run(count, [&](int me, int threads_here) {
             if (me == 0) barrier.emplace(threads_here), ready.store(true, std::memory_order_release);
             while (!ready.load(std::memory_order_acquire)) pause();
+            net_.pack(parameters, space->w, space->wt, 2, me, threads_here);
+            barrier->wait();
             const double sum = gradient_rows_and_tiles(*space, {X, y, nullptr, 0}, sample_weight, each, n, me,
-                                                       threads_here, *barrier);
+                                                       threads_here, *barrier, gradient, finite);
             if (me == 0) total = sum;
         });
-        net_.unpack(space->g, gradient);
         return total + penalty(parameters);
     }
 
@@ -219,14 +219,16 @@ private:
         }
     }
 
-    // The data's loss (thread 0's return value) and, in space.g, the gradient; one thread's part of it.
+    // The data's loss (thread 0's return value) and the flat gradient; one thread's part of it.
     double gradient_rows_and_tiles(Workspace<T>& space, Source<T> source, const T* sample_weight, double each, size n,
-                                   int me, int count, Barrier& barrier) {
+                                   int me, int count, Barrier& barrier, T* gradient, std::atomic<bool>& finite) {
         double total = 0;
         for (size begin = 0; begin < n || begin == 0; begin += space.at.capacity) {
             const size rows = std::min(n - begin, space.at.capacity);
             const Share mine = share(rows, me, count);
             source.first = static_cast<std::ptrdiff_t>(begin);
+            if (!all_finite(source.x(mine.first, net_.n_in), (mine.last - mine.first) * net_.n_in))
+                finite.store(false, std::memory_order_relaxed);
             const Inputs<T> x = read_inputs(net_, space.at, source, 0, rows, mine.first, mine.last);
             const auto weight = [&](size i) { return (sample_weight ? double{sample_weight[begin + i]} : 1.0) * each; };
             for (size i = mine.first; i < mine.last; ++i) space.at.factors[i] = static_cast<T>(weight(i));
@@ -238,24 +240,26 @@ private:
             barrier.wait();
             if (me == 0)
                 for (size i = 0; i < rows; ++i) total += weight(i) * space.at.losses[i];
-            gradient_tiles(space, x, rows, me, count, begin > 0, begin + rows == n);
-            barrier.wait();
+            gradient_tiles(space, x, rows, me, count, begin > 0, begin + rows == n ? gradient : nullptr);
+            if (begin + rows < n) barrier.wait();
         }
         return total;
     }
 
-    void gradient_tiles(Workspace<T>& space, const Inputs<T>& x, size rows, int me, int count, bool further, bool complete) {
+    //   gradient: where the flat gradient goes once it is complete, else null
+    void gradient_tiles(Workspace<T>& space, const Inputs<T>& x, size rows, int me, int count, bool further, T* gradient) {
         const Rule none("sgd", {}, 0.0);
         const Chunk<T> nothing;
         Training<T> training(net_, none, nothing, space);
         TileSums unused;
         training.gradients(
             me, count, x, rows, further, true, false,
-            [&](size l, const WeightTile& tile) { return space.g + net_.layers[l - 1].tile_offset(tile); },
+            [&](size l, const WeightTile& tile) { return space.g ? space.g + net_.layers[l - 1].tile_offset(tile) : nullptr; },
             [&](size l, const WeightTile& tile, size, T* g) {
-                if (!complete) return;
-                const T* w = space.w + net_.layers[l - 1].tile_offset(tile);
-                training.finish_gradient(l, tile, false, false, w, g, unused);
+                if (!gradient) return;
+                const Dense<T>& layer = net_.layers[l - 1];
+                training.finish_gradient(l, tile, false, false, space.w + layer.tile_offset(tile), g, unused);
+                net_.unpack_tile(layer, tile, g, gradient);
             });
     }
 

@@ -129,15 +129,16 @@ class Verdict:
         """Whether it is right, with nothing to be said against it."""
         return self.status == "right"
 
-    def teach(self, step: int) -> str:
-        """Return one step of help for the first finding: 0 a hint, 1 where, 2 what, 3 the mended equation."""
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The first finding, told step by step: a hint, where, what, and the mended equation where that is known."""
         if not self.findings:
-            return "It is right."
+            return ("It is right.",)
         finding = self.findings[0]
-        start, end = finding.span
-        where = f"Look at {self.text[start:end]!r}."
-        steps = (finding.hint or _HINTS.get(finding.kind, "Something is wrong."), where, finding.message)
-        return steps[step] if step < len(steps) else finding.fix or finding.message
+        hint = finding.hint or _HINTS.get(finding.kind, "It cannot be read.")
+        where = "\n".join(["Look here:", *_marked(self.text, finding.span)])
+        fix = (f"Mended: {finding.fix}",) if finding.fix else ()
+        return hint, where, textwrap.fill(finding.message, _WIDTH), *fix
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: the schema of `backstory check --format json`."""

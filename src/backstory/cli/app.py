@@ -20,6 +20,7 @@ app = typer.Typer(
 
 Model = Annotated[Path, typer.Argument(metavar="M", help="A model file that 'backstory train' wrote.")]
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet, Arrow or .npz.")]
+Formulas = Annotated[Path, typer.Argument(metavar="FORMULAS", help="A text file: the network as formulas.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="At most so many; default: as many as the machine allows.")]
 
 
@@ -117,6 +118,27 @@ def predict(
     from backstory.cli.predict import run
 
     run(model, data, out, threads)
+
+
+@app.command()
+def check(
+    network: Formulas,
+    equation: Annotated[
+        str, typer.Argument(metavar="EQUATION", help="Such as 'dL/dw1 = dL/dh1*dh1/dw1'; LaTeX is read too.")
+    ],
+    format: Annotated[Format, typer.Option(help="How to print.")] = Format.text,
+    teach: Annotated[
+        bool, typer.Option("--teach", help="A hint first, then where, what and how to mend it, each at Enter.")
+    ] = False,
+) -> None:
+    """Judge an equation about a network's gradients.
+
+    What is wrong is named, with the equation mended and both sides' numbers. Exit code 0: right; 2: not readable;
+    1: everything else.
+    """
+    from backstory.cli.check import run
+
+    raise typer.Exit(run(network, equation, format.value, teach))
 
 
 @app.command()

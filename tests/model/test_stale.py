@@ -167,7 +167,7 @@ def test_the_page_says_which_is_gradient_descent() -> None:
     page = str(bs.Formulas.read(MAZUR).explain("w1", optimizer=bs.SGD(0.5), stale=True))
     assert "w5⁺ = 0.35891648 (was 0.4) and w7⁺ = 0.51130127 (was 0.5)" in page
     assert "w5⁺ * o1 * (1 - o1)" in page
-    assert re.search(r"E after the step +0.291027774 +0.291027924", page)
+    assert re.search(r"E⁺ +0.291027774 +0.291027924", page)
     assert "Only the first is gradient descent" in page
     assert max(map(len, page.splitlines())) <= 80
     last = str(bs.Formulas.read(MAZUR).explain("w5", optimizer=bs.SGD(0.5), stale=True))

@@ -1,7 +1,8 @@
 """How a name is set in mathematics: its letter, what stands below and above, an accent; for LaTeX and MathML alike.
 
 What a name looks like says how it is set: `w12` and `w_12` have 12 below, `n_out` has a word there, the address
-``w1[2->0]`` of a network's weight has its layer above and the units it leads to and comes from below.
+``w1[2->0]`` of a network's weight has its layer above and the units it leads to and comes from below; so has a name in
+the letters of a book, `w^2_13` or `W^(1)_{10,3}`. Names of code such as ``linear1.weight[0,2]`` are set as they are.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import unicodedata
 from dataclasses import dataclass, replace
 
 _ADDRESS = re.compile(r"([^\W\d_]+)(\d*)\[(\d+)(?:->(\d+))?\]")
+_OF_A_BOOK = re.compile(r"([^\W\d_]+)(?:\^(\d+|\(\d+\)|\[\d+\]))?_(?:(\d+)|\{(\d+(?:,\d+)*)\})")
+_OF_CODE = re.compile(r"[^\W\d]\w*(?:\.\w+|\[[^\]]+\])+")
 _CALL = re.compile(r"(\w+)\((.+)\)")
 _WITH_PLACE = re.compile(r"([^\W\d_]+)_(.+)|([^\W\d_]+?)(\d+)")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
@@ -67,6 +70,12 @@ def read_symbol(name: str) -> Symbol:
         letter, layer, first, second = match.groups()
         units = (first,) if second is None else (second, first)  # of a weight in textbooks' order: to, from
         return replace(_word(letter), below=tuple(Symbol(each) for each in units), above=f"({layer})" if layer else "")
+    if match := _OF_A_BOOK.fullmatch(name):
+        letter, above, side_by_side, listed = match.groups()
+        below = (side_by_side,) if side_by_side else listed.split(",")
+        return replace(_word(letter), below=tuple(map(Symbol, below)), above=above or "")
+    if _OF_CODE.fullmatch(name):
+        return Symbol(name)
     if match := _CALL.fullmatch(name):
         return replace(_word(match[1]), argument=read_symbol(match[2]))
     plain = name.rstrip("'")

@@ -44,11 +44,16 @@ def text_printer(times: str = "*", name: Callable[[str], str] = str) -> Printer:
             Compare: Rule("{0} {2} {1}", SUM, SUM, SUM),
         },
         number=bound_number,
-        name=lambda id: (name(id), ATOM),
+        name=lambda id: _bound_name(name(id)),
         partial=lambda of, by: (f"∂{of}/∂{by}", ATOM),
         call=lambda function, args, text: (f"{function}({', '.join(text.within(arg, SUM) for arg in args)})", ATOM),
         relations=RELATIONS,
     )
+
+
+def _bound_name(name: str) -> Bound:
+    """Return a name; one with something above it, as w^2_13, cannot be the base of a power."""
+    return name, POWER if "^" in name else ATOM
 
 
 def _broken(times: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 
 from backstory.errors import ConfigurationError
@@ -42,6 +43,8 @@ class Row:
     y : targets (n_out,)
     loss_value : float
         The loss of this row, without penalty.
+    scale : Fraction
+        What the loss's formula is multiplied by, for the constants of another convention.
     """
 
     sizes: Sequence[int]
@@ -53,6 +56,7 @@ class Row:
     a: Sequence[Values] = field(repr=False)
     y: Values = field(repr=False)
     loss_value: float
+    scale: Fraction = Fraction(1)
 
     @property
     def n_layers(self) -> int:
@@ -224,7 +228,7 @@ class NetworkGraph(Graph):
         """Return the loss as a sum over the outputs; of a long sum the term of `around` between ellipses."""
         loss, n_out, layer = self.row.loss, self.row.sizes[-1], self.row.n_layers
         formula = substitute(loss.expression, {"y": loss.smoothed(n_out)})
-        formula = substitute(formula, constants(loss.parameters, n_out=n_out))
+        formula = scaled(substitute(formula, constants(loss.parameters, n_out=n_out)), self.row.scale)
 
         def term(j: int) -> Expr:
             return substitute(formula, {"a": Name(_a(layer, j)), "y": Name(f"y[{j}]")})
@@ -238,7 +242,8 @@ class NetworkGraph(Graph):
     def _loss_slope(self, start: Address) -> Expr:
         unit, layer = start.unit, self.row.n_layers
         here: dict[str, Expr] = {"a": Name(_a(layer, unit)), "z": Name(_z(layer, unit)), "y": Name(f"y[{unit}]")}
-        return substitute(self.fused_slope if start.letter == "z" else self.row.loss.slope(self.row.sizes[-1]), here)
+        slope = self.fused_slope if start.letter == "z" else self.row.loss.slope(self.row.sizes[-1])
+        return substitute(scaled(slope, self.row.scale), here)
 
     def _activation_slope(self, start: Address, end: Address) -> Expr:
         row = self.row.activations[end.layer - 1]
@@ -256,6 +261,11 @@ _NODE_KINDS: dict[str, NodeKind] = {
     "z": "sum",
     "a": "activation",
 }
+
+
+def scaled(expr: Expr, scale: Fraction) -> Expr:
+    """Return a formula times a constant; itself where that is 1."""
+    return expr if scale == 1 else simplify(Number(scale) * expr)
 
 
 def _number(value: float) -> Number:
@@ -353,7 +363,7 @@ class _Builder:
     def to_loss(self, units: Sequence[int], graph: NetworkGraph) -> None:
         """Go from the outputs, or from their weighted sums where the graph is collapsed, to the loss."""
         row, layer = self.row, self.row.n_layers
-        slope = graph.fused_slope if self.collapsed else row.loss.slope(row.sizes[-1])
+        slope = scaled(graph.fused_slope if self.collapsed else row.loss.slope(row.sizes[-1]), row.scale)
         for j in units:
             here = {"a": float(row.a[layer][j]), "y": float(row.y[j]), "z": float(row.z[layer][j])}
             name = _z(layer, j) if self.collapsed else _a(layer, j)

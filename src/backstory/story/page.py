@@ -24,7 +24,7 @@ _MOST_OUTPUTS = 4
 _MOST_ROWS = 12
 """How many rows of a batch the table shows: those that push most."""
 _NAME = r"(?:[\w\[\]()']|->)+"
-_FORMULA = re.compile(rf"∂({_NAME})/∂({_NAME})|[^\W\d_]+\d*\[\d+(?:->\d+)?\]")
+_FORMULA = re.compile(rf"∂({_NAME})/∂({_NAME})|[^\W\d_]+\d*\[\d+(?:->\d+)?\]⁺?")
 
 
 @dataclass(frozen=True)

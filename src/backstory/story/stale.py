@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backstory.expressions import evaluate, names
+from backstory.expressions import Expr, Name, evaluate, names
 from backstory.story.formula_graph import Derivatives, FormulaGraph, formula_graph
 from backstory.story.program import Program
 
@@ -63,7 +63,7 @@ class Stale:
 
 
 NEW = "⁺"
-"""What marks the name of an updated weight."""
+"""What marks the name of a quantity as it is after the step."""
 
 STALE_END = (
     "Only the first is gradient descent: all its derivatives belong to one point. Several published worked examples "
@@ -83,16 +83,19 @@ def stale_beginning(stale: Stale) -> str:
     more = [f"{len(stale.used) - _MOST_NAMED} more"] if len(stale.used) > _MOST_NAMED else []
     listed = [*told, *more]
     text = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
-    return f"A slip: the same step, its deltas taken through weights that it has already changed, {text}. Then"
+    return (
+        f"A slip: the same step, its deltas taken through weights that it has already changed, {text}. "
+        f"With {NEW} for values after the step,"
+    )
 
 
-def stale_rows(story: Story, stale: Stale) -> list[tuple[str, float, float]]:
+def stale_rows(story: Story, stale: Stale) -> list[tuple[Expr, float, float]]:
     """Return what differs: its name, by gradient descent, with updated weights."""
     wrong = stale.story
-    rows = [(f"∂{story.of}/∂{story.by}", story.value, wrong.value)]
+    rows: list[tuple[Expr, float, float]] = [(story.symbol, story.value, wrong.value)]
     if story.update is not None and wrong.update is not None:
-        rows.append((f"{story.by} after the step", story.update.new, wrong.update.new))
-    return [*rows, (f"{stale.loss} after the step", stale.loss_after, stale.loss_after_stale)]
+        rows.append((Name(story.by + NEW), story.update.new, wrong.update.new))
+    return [*rows, (Name(stale.loss + NEW), stale.loss_after, stale.loss_after_stale)]
 
 
 @dataclass(frozen=True)

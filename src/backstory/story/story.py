@@ -21,6 +21,8 @@ from backstory.story.page import PARTS, Section, sections
 from backstory.story.picture import Picture, picture
 
 if TYPE_CHECKING:
+    from backstory.story.conventions import Convention
+    from backstory.story.retelling import Retelling
     from backstory.story.stale import Stale
 
 MOST_LISTED = 12
@@ -196,6 +198,8 @@ class Story:
     update : Update, optional
     stale : Stale, optional
         The same step taken with weights already updated, where that was asked for.
+    retelling : Retelling, optional
+        Where the story is told in the notation of a book or a library.
     """
 
     graph: Graph = field(repr=False)
@@ -206,6 +210,7 @@ class Story:
     batch: Batch | None = field(default=None, repr=False)
     update: Update | None = field(default=None, repr=False)
     stale: Stale | None = field(default=None, repr=False)
+    retelling: Retelling | None = field(default=None, repr=False)
 
     @property
     def symbol(self) -> Partial:
@@ -265,7 +270,7 @@ class Story:
         """The same sum grouped as backpropagation computes it: the delta of each weighted sum, last layer first."""
         if self.graph.node_kind(self.told) != "loss":
             return ()
-        sums = [name for name in self.names if self.graph.node_kind(name) == "sum" and name != self.told]
+        sums = [name for name in self.names if self._has_delta(name) and name != self.told]
         return tuple(Delta(delta_name(name), name, self._delta(name)) for name in reversed(sums[:MOST_LISTED]))
 
     @cached_property
@@ -292,7 +297,8 @@ class Story:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What is worth knowing about this gradient: why it is zero or small, conventions at kinks, shared uses."""
-        return tuple(notes(self.graph, self.by, self.told, self.paths))
+        said = self.retelling.remarks if self.retelling else ()
+        return (*said, *notes(self.graph, self.by, self.told, self.paths))
 
     def _factor(self, source: str, target: str) -> Factor:
         definition = self.graph.definition(target, around=source)
@@ -312,11 +318,55 @@ class Story:
         return chain(self.graph, name, self.told, self._as_delta)
 
     def _as_delta(self, name: str) -> Expr | None:
-        return Name(delta_name(name)) if self.graph.node_kind(name) == "sum" else None
+        return Name(delta_name(name)) if self._has_delta(name) else None
+
+    def _has_delta(self, name: str) -> bool:
+        of_activations = self.retelling is not None and self.retelling.convention.delta == "a"
+        return self.graph.node_kind(name) == ("activation" if of_activations else "sum")
 
     def _at_a_fork(self, name: str) -> Expr | None:
         forks = len(self.graph.out.get(name, ())) > 1
         return Partial(self.told, name) if forks else None
+
+    def in_convention(self, convention: str | Convention) -> Story:
+        """Return the same story in the notation of a book or a library: its letters, and the constants of its loss.
+
+        The loss is the convention's, with its ½ and its means, so `value` is the original's times a constant; the notes
+        say which, and why. Addresses such as ``w1[2->0]`` stay what stories are asked by. Formulas keep their names.
+
+        Parameters
+        ----------
+        convention : str or Convention
+            "nielsen", "bishop", "goodfellow", "ufldl", "mazur", "scikit-learn", "pytorch", "keras" or "jax"; or a row
+            of one's own, see `backstory.story.conventions.Convention`.
+
+        Raises
+        ------
+        ConfigurationError
+            An unknown name.
+
+        Examples
+        --------
+        >>> from backstory import Network
+        >>> net = Network([1, 1], loss="squared_error", initializer="zeros", seed=0)
+        >>> story = net.explain("w1[0->0]", [2.0], [1.0])
+        >>> bishop = story.in_convention("bishop")
+        >>> story.value, bishop.value, bishop.notes[1]
+        (-4.0, -2.0, 'Your gradient is twice this one because your loss has no ½.')
+        >>> bishop.named("w1[0->0]")
+        'w^(1)_11'
+        """
+        from backstory.story.conventions import convention as row
+        from backstory.story.retelling import retold
+
+        return retold(self.retelling.original if self.retelling else self, row(convention))
+
+    @cached_property
+    def named(self) -> Callable[[str], str]:
+        """From a name of the story to how it is written: in the letters of its convention, where it has one."""
+        if self.retelling is None or not isinstance(self.graph, NetworkGraph):
+            return str
+        return self.retelling.convention.namer(tuple(self.graph.row.sizes))
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
@@ -346,7 +396,7 @@ class Story:
             Only these: "question", "paths", "chain", "factors", "deltas", "penalty", "batch", "softmax", "nudge",
             "update", "stale", "cost", "notes".
         """
-        return text.page(self.chosen(parts))
+        return text.page(self.chosen(parts), self.named)
 
     def to_latex(self, *parts: str) -> str:
         r"""Return the story as a fragment of LaTeX that needs amsmath and fits the lines of an article.

@@ -377,3 +377,14 @@ def test_the_slip_is_told_where_the_step_is_the_same() -> None:
     assert "w2[" not in str(told)
     assert story.in_convention("goodfellow").stale is None
     assert math.isclose(story.in_convention("goodfellow").value, 2 * story.value)
+
+
+def test_all_printers_use_the_letters() -> None:
+    network, (X, y) = net("identity", "squared_error"), data("squared_error")
+    story = network.explain("w1[0->1]", X, y).in_convention("bishop")
+    assert r"\frac{\partial E}{\partial w^{(1)}_{21}}" in story.to_latex("question")
+    assert "<mi>E</mi>" in story.to_mathml("question")
+    page = story.to_html()
+    assert "<title>The backstory of ∂E/∂w^(1)_21</title>" in page
+    assert ">z<tspan" in page
+    assert "[" not in page.split("<figure>")[1].split("</figure>")[0]

@@ -43,16 +43,18 @@ STYLE = """
 """
 
 
-def document(question: Partial, sections: Sequence[Section], drawn: Picture | None) -> str:
+def document(
+    question: Partial, sections: Sequence[Section], drawn: Picture | None, name: Callable[[str], str] = str
+) -> str:
     """Return a whole HTML file; see `body`."""
-    title = escape(f"The backstory of {to_text(question)}")
+    title = escape(f"The backstory of {to_text(question, name=name)}")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>html {{ background: Canvas; }}\n"
         "@media (prefers-color-scheme: dark) { html { background: #16181c; } }\n"
         "@media (prefers-color-scheme: light) { html { background: #fdfdfb; } }\nbody { margin: 0; }</style>\n"
-        f"</head>\n<body>\n{body(question, sections, drawn)}</body>\n</html>\n"
+        f"</head>\n<body>\n{body(question, sections, drawn, name)}</body>\n</html>\n"
     )
 
 
@@ -78,6 +80,6 @@ def body(
     for place, section in enumerate(sections):
         lines += blocks.section(section)
         if place == 0 and drawn is not None:
-            title = f"The network; the paths from {question.by} to {question.of} are lit."
-            lines += ["<figure>", svg(drawn, title), "</figure>"]
+            title = f"The network; the paths from {name(question.by)} to {name(question.of)} are lit."
+            lines += ["<figure>", svg(drawn, title, name), "</figure>"]
     return "\n".join([*lines, "</main>", ""])

@@ -406,7 +406,7 @@ class Story:
         *parts : str
             Only these; see `to_text`.
         """
-        return latex.page(self.chosen(parts))
+        return latex.page(self.chosen(parts), self.named)
 
     def to_mathml(self, *parts: str) -> str:
         """Return the story as a fragment of HTML with its formulas in MathML, broken into lines.
@@ -416,7 +416,7 @@ class Story:
         *parts : str
             Only these; see `to_text`.
         """
-        return mathml.page(self.chosen(parts))
+        return mathml.page(self.chosen(parts), self.named)
 
     def to_html(self, *parts: str) -> str:
         """Return the story as an HTML file that needs nothing else, with a picture of the network.
@@ -426,7 +426,7 @@ class Story:
         *parts : str
             Only these; see `to_text`.
         """
-        return html.document(self.symbol, self.chosen(parts), self.picture)
+        return html.document(self.symbol, self.chosen(parts), self.picture, self.named)
 
     @cached_property
     def picture(self) -> Picture | None:
@@ -438,7 +438,7 @@ class Story:
         return {
             "text/plain": self.to_text(),
             "text/latex": self.to_latex(),
-            "text/html": html.body(self.symbol, self.sections, self.picture),
+            "text/html": html.body(self.symbol, self.sections, self.picture, self.named),
         }
 
     def __str__(self) -> str:

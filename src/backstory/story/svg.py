@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 
 from backstory.expressions.symbols import Symbol, read_symbol
@@ -15,7 +15,7 @@ _MARGIN, _TOP = 60, 64
 Place = tuple[float, float]
 
 
-def svg(picture: Picture, title: str) -> str:
+def svg(picture: Picture, title: str, name: Callable[[str], str] = str) -> str:
     """Return a picture as an ``<svg>`` element; its colors are those of classes, for a page to set.
 
     Parameters
@@ -23,6 +23,8 @@ def svg(picture: Picture, title: str) -> str:
     picture : Picture
     title : str
         What a screen reader says.
+    name : callable
+        From a name to the name that is set in its place.
     """
     tallest = max(len(column.nodes) + bool(column.more) for column in picture.columns)
     width = 2 * _MARGIN + _STEP_X * (len(picture.columns) - 1)
@@ -38,8 +40,8 @@ def svg(picture: Picture, title: str) -> str:
             f'<svg role="img" aria-labelledby="network-title" {size} xmlns="http://www.w3.org/2000/svg">',
             f'<title id="network-title">{escape(title)}</title>',
             *(_line(line, places) for line in picture.lines),
-            *(part for x, column in enumerate(picture.columns) for part in _column(column, x, places, height)),
-            *(_label(line, places) for line in picture.lines if line.label),
+            *(part for x, column in enumerate(picture.columns) for part in _column(column, x, places, height, name)),
+            *(_label(line, places, name) for line in picture.lines if line.label),
             "</svg>",
         ]
     )
@@ -57,31 +59,31 @@ def _line(line: Line, places: dict[str, Place]) -> str:
     return f'<line class="{kind}" x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}"/>'
 
 
-def _label(line: Line, places: dict[str, Place]) -> str:
+def _label(line: Line, places: dict[str, Place], name: Callable[[str], str]) -> str:
     (x1, y1), (x2, y2) = places[line.source], places[line.target]
     x, y = x1 + 0.4 * (x2 - x1), y1 + 0.4 * (y2 - y1) - 6
-    return f'<text class="lit label" x="{x:g}" y="{y:g}">{_set(line.label)}</text>'
+    return f'<text class="lit label" x="{x:g}" y="{y:g}">{_set(name(line.label))}</text>'
 
 
-def _column(column: Column, x: int, places: dict[str, Place], height: int) -> Iterator[str]:
+def _column(column: Column, x: int, places: dict[str, Place], height: int, name: Callable[[str], str]) -> Iterator[str]:
     left = _MARGIN + _STEP_X * x
     if column.title:
         yield f'<text class="head" x="{left}" y="18">{escape(column.title)}</text>'
     for node in column.nodes:
-        yield from _node(node, *places[node.name])
+        yield from _node(node, *places[node.name], name)
     if column.more:
         y = _place(column, len(column.nodes), height)
         yield f'<text class="more" x="{left}" y="{y:g}">… {column.more:,} more</text>'
 
 
-def _node(node: Node, x: float, y: float) -> Iterator[str]:
+def _node(node: Node, x: float, y: float, name: Callable[[str], str]) -> Iterator[str]:
     kind = "lit" if node.lit else "dim"
     if node.square:
         side = 2 * _RADIUS
         yield f'<rect class="{kind}" x="{x - _RADIUS:g}" y="{y - _RADIUS:g}" width="{side}" height="{side}" rx="4"/>'
     else:
         yield f'<circle class="{kind}" cx="{x:g}" cy="{y:g}" r="{_RADIUS}"/>'
-    yield f'<text class="name" x="{x:g}" y="{y + 4:g}">{_set(node.name)}</text>'
+    yield f'<text class="name" x="{x:g}" y="{y + 4:g}">{_set(name(node.name))}</text>'
     if node.value is not None:
         yield f'<text class="value" x="{x:g}" y="{y + _RADIUS + 13:g}">{shown(float(f"{node.value:.4g}"))}</text>'
 

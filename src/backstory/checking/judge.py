@@ -11,6 +11,7 @@ from itertools import combinations
 
 from backstory.checking.diagnosis import Diagnosis
 from backstory.checking.equation import Applied, Equation, Ratio, Written
+from backstory.checking.facts import Facts
 from backstory.checking.meaning import TOTAL, Meaning, Reading, same
 from backstory.checking.names import FlatNames
 from backstory.checking.points import Point, Sampler
@@ -200,7 +201,10 @@ class _Judgment:
         return any((meaning := self.judge.names.meaning(name)) is not None and meaning.is_delta for name in found)
 
     def diagnosis(self) -> Diagnosis:
-        return Diagnosis(self.judge.names, self.equation.text, self.left, self.right, self.points, self.values)
+        return Diagnosis(self.facts())
+
+    def facts(self) -> Facts:
+        return Facts(self.judge.names, self.equation.text, self.left, self.right, self.points, self.values)
 
     # -- definitions and updates
 
@@ -209,7 +213,7 @@ class _Judgment:
         assert isinstance(self.left, Applied)
         if self.equal(TOTAL):
             return Verdict(self.equation.text, "right")
-        return self.told("wrong", self.diagnosis().function_findings())
+        return self.told("wrong", self.diagnosis().definitions.of_a_function())
 
     def updated(self) -> str | None:
         """Return the parameter that an equation updates, if it is an update rule."""
@@ -242,7 +246,7 @@ class _Judgment:
         constant = bool(scaled) and all(same(value, scaled[0], abs(scaled[0])) for value in scaled)
         if constant and scaled[0] < 0:
             return Verdict(self.equation.text, "right")
-        return self.told("wrong", self.diagnosis().update_findings(parameter, constant))
+        return self.told("wrong", self.diagnosis().definitions.of_an_update(parameter, constant))
 
     # -- saying
 
@@ -259,4 +263,4 @@ class _Judgment:
             if not same(left, right, max(abs(left), abs(right))):
                 break
         at = {name: point.values[name] for name in self.judge.sampler.leaves}
-        return Numbers(at, left, right, self.diagnosis().term_numbers(point))
+        return Numbers(at, left, right, self.facts().term_numbers(point))

@@ -1,0 +1,90 @@
+"""What a whole side shows: a constant or a sign between the sides, factors added, something not differentiated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from backstory.checking.facts import Facts
+from backstory.checking.terms import addends
+from backstory.checking.vectors import Vector, constant_ratio, equal, fraction
+from backstory.checking.verdict import Finding
+from backstory.expressions import Name, Sub, to_text, walk
+from backstory.expressions.tree import Span
+
+
+class Whole:
+    """The right side as one number."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    def findings(self) -> Iterator[Finding]:
+        """A constant between the sides, factors added, something not differentiated."""
+        left, right = self.facts.values(self.facts.left), self.facts.values(self.facts.right)
+        span = self.facts.right.span or (0, len(self.facts.text))
+        if (ratio := constant_ratio(right, left)) is not None:
+            yield self.sign_finding(span) if math.isclose(ratio, -1) else self.scale_finding(ratio, span)
+            return
+        if len(self.facts.terms) > 1 and equal(self.product_of_terms(), left):
+            message = "The factors of a chain are multiplied, not added: each of these terms is a part of one chain."
+            yield Finding("broken_chain", span, message)
+            return
+        if (shown := self.not_differentiated(right)) is not None:
+            yield Finding(
+                "not_differentiated", span, f"That is {shown} itself, not its derivative by {self.facts.by_text}."
+            )
+
+    def product_of_terms(self) -> Vector:
+        columns = [self.facts.term_values(term) for term in self.facts.terms]
+        return [math.prod(row) for row in zip(*columns, strict=True)]
+
+    def sign_finding(self, span: Span) -> Finding:
+        """The whole side is the negative of what it should be; a reversed residual is named."""
+        for term in self.facts.terms if len(self.facts.terms) == 1 else []:
+            for factor in term.factors:
+                if isinstance(factor.node, Sub) and self.facts.is_residual(factor.node):
+                    one, other = self.facts.shown(factor.node.left), self.facts.shown(factor.node.right)
+                    message = (
+                        f"The sign is wrong: the derivative of the squared error has ({other} - {one}), not "
+                        f"({one} - {other})."
+                    )
+                    fix = self.facts.replaced(factor.span, f"{other} - {one}")
+                    return Finding("wrong_sign", factor.span, message, fix)
+        message = "The sign is wrong: everything else is right."
+        return Finding("wrong_sign", span, message, f"{self.facts.text[: span[0]]}-({self.facts.text[slice(*span)]})")
+
+    def scale_finding(self, ratio: float, span: Span) -> Finding:
+        """A constant too many or too few."""
+        size = fraction(ratio)
+        why = "the constant must be that of this loss: " + self.loss_text
+        if math.isclose(ratio, 2):
+            why = f"the 2 that comes down from the square cancels the 1/2 of this loss, {self.loss_text}"
+        elif math.isclose(ratio, 0.5):
+            why = f"a 2 comes down from the square of this loss, {self.loss_text}"
+        message = f"It is {size} times what it should be: {why}."
+        if math.isclose(ratio, 2) or math.isclose(ratio, 0.5):
+            other = "without the 1/2" if math.isclose(ratio, 2) else "with a 1/2 in front"
+            message += f" It would be right for that loss {other}."
+        inverse = fraction(1 / ratio)
+        return Finding(
+            "wrong_scale", span, message, f"{self.facts.text[: span[0]]}{inverse}*({self.facts.text[slice(*span)]})"
+        )
+
+    @property
+    def loss_text(self) -> str:
+        return f"{self.facts.program.loss} = {to_text(self.facts.program.formulas[self.facts.program.loss])}"
+
+    def not_differentiated(self, right: Vector) -> str | None:
+        """Return what the side is, where it is the quantity on top or the part of it that matters, up to a constant."""
+        assert self.facts.ends is not None
+        of, by = self.facts.ends
+        if of not in self.facts.program.formulas:
+            return None
+        formula = self.facts.program.formulas[of]
+        for part in [formula, *addends(formula)]:
+            if by not in {each.id for each in walk(part) if isinstance(each, Name)}:
+                continue
+            if constant_ratio(right, self.facts.program_values(part)) is not None:
+                return f"{to_text(part)}"
+        return None

@@ -51,7 +51,7 @@ def same(net: bs.Network, **options: Any) -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
-@pytest.mark.parametrize("batch_size", [1, 2, 7, 40])
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 8, 40])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_optimizers_and_batches(optimizer: Any, batch_size: int, dtype: str) -> None:
     net = bs.Network([3, 7, 6, 2], hidden=["tanh", "leaky_relu"], seed=0, dtype=dtype)
@@ -69,7 +69,7 @@ def test_widths_on_both_sides_of_a_register(sizes: list[int], hidden: str, batch
 
 
 @pytest.mark.parametrize(("output", "loss"), HEADS)
-@pytest.mark.parametrize("batch_size", [1, 6])
+@pytest.mark.parametrize("batch_size", [1, 3, 9])
 def test_losses(output: str, loss: str, batch_size: int) -> None:
     net = bs.Network([4, 5, 3], hidden="tanh", output=output, loss=loss, seed=0, dtype="float32")
     same(net, rows=30, batch_size=batch_size, optimizer=bs.SGD(0.2), sample_weight=np.linspace(0.5, 2, 30))

@@ -27,6 +27,9 @@ struct NarrowLayer {
     const T* values;     // (n, n_in) the layer's inputs; null for the first layer, whose rows are in X
 };
 
+// Rows that a small step takes together, for which there must be room even where a batch has less.
+inline constexpr size narrow_rows = 5;
+
 template <class T, int N>
 class NarrowStep {
     using X = Vec<T, N>;
@@ -43,23 +46,24 @@ public:
     }
 
     // One step, on one row or on the n rows of a batch. Their factors are in the buffers; their losses are left there.
-    BS_INLINE void online(const Source<T>& source, const Step<T>& step) { rows<1, true>(source, 0, step); }
+    BS_INLINE void online(const Source<T>& source, const Step<T>& step) { rows<1, true>(source, 0, 1, step); }
     BS_INLINE void batch(const Source<T>& source, size n, const Step<T>& step) {
-        size i = 0;
-        for (; i + 5 <= n; i += 5) rows<5, false>(source, i, step);
-        for (; i + 2 <= n; i += 2) rows<2, false>(source, i, step);
-        if (i < n) rows<1, false>(source, i, step);
+        size i = 0;  // three rows or four cost no less than five, so some are taken again
+        for (; i + 2 < n; i += 5) rows<5, false>(source, n < 5 ? 0 : std::min(i, n - 5), n, step);
+        if (i + 2 == n) rows<2, false>(source, i, n, step);
+        else if (i + 1 == n) rows<1, false>(source, i, n, step);
         for (const NarrowLayer<T>& layer : layers_) weights(layer, source, n, step);
     }
 
 private:
-    // R rows forward, through the loss and back to dz^1; online, where they are the batch, W is updated on the way.
+    // R rows forward, through the loss and back to dz^1; online, where they are the batch, W is updated on the way. Where
+    // the batch has less than R, its last is taken for those that are missing.
     template <int R, bool ONLINE>
-    BS_INLINE void rows(const Source<T>& source, size first, const Step<T>& step) {
+    BS_INLINE void rows(const Source<T>& source, size first, size n, const Step<T>& step) {
         const NarrowLayer<T>*const begin = layers_.data(), *const last = begin + layers_.size() - 1;
         const T* from[R];  // each row's inputs of the layer
 #pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) from[r] = source.x(first + r, net_.n_in);
+        for (int r = 0; r < R; ++r) from[r] = source.x(std::min(first + r, n - 1), net_.n_in);
         X z[R], a[R]{};
         for (const NarrowLayer<T>* layer = begin;; ++layer) {
             const size n_in = layer->n_in;
@@ -83,7 +87,7 @@ private:
                 from[r] = to;
             }
         }
-        losses<R>(source, first, z);  // z becomes dz
+        losses<R>(source, first, n, z);  // z becomes dz
 
         for (const NarrowLayer<T>* layer = last;; --layer) {
             const size n_in = layer->n_in, n_out = layer->n_out;
@@ -120,13 +124,13 @@ private:
 
     // Losses of R rows from z^L, which becomes dz^L.
     template <int R>
-    BS_INLINE void losses(const Source<T>& source, size first, X (&z)[R]) {
+    BS_INLINE void losses(const Source<T>& source, size first, size n, X (&z)[R]) {
         const auto outputs = static_cast<std::ptrdiff_t>(net_.n_out);
         if (!net_.loss.has_head()) {
             T* block = at_.a.back().data + first * stride;
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) store<N>(block + r * stride, z[r]);
-            bs::losses(net_, at_, source, at_.factors, true, first, first + R);
+            bs::losses(net_, at_, source, at_.factors, true, first, std::min(first + R, n));
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) z[r] = load<T, N>(block + r * stride);
             return;
@@ -134,10 +138,11 @@ private:
         net_.loss.with_head([&](auto head) BS_INLINE_LAMBDA {
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
-                const X y = load_first<N>(source.y.dense + source.row(first + r) * outputs, outputs);
+                const size row = std::min(first + r, n - 1);
+                const X y = load_first<N>(source.y.dense + source.row(row) * outputs, outputs);
                 X loss, dz;
                 head(z[r], y, loss, dz);
-                const T factor = at_.factors[first + r];
+                const T factor = at_.factors[row];
                 if (factor != 1) dz = dz * all<X>(factor);
                 z[r] = keep_first(dz, outputs);
                 alignas(BS_VECTOR_BYTES) T each[2 * lanes<T>];

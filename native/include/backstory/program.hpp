@@ -127,7 +127,8 @@ public:
         const size longest = std::min(chunk.batch_size, chunk.visits), at_once = std::min(longest, rows_at_once);
         const int count = useful_threads(threads, 3 * net_.products, longest);
         const bool whole = rule.whole_gradient || chunk.clip_norm;
-        Needs needs{.rows = at_once, .backward = true, .transposed = true, .gradient = whole || longest > rows_at_once,
+        Needs needs{.rows = std::max(at_once, narrow_rows), .backward = true, .transposed = true,
+                    .gradient = whole || longest > rows_at_once,
                     .parts = count > 1 && net_.parts(at_once) > 1 ? net_.parts(at_once) : 0, .slots = rule.slots,
                     .sums = whole || chunk.record, .dropout = chunk.dropout};
         Loan space(workspaces_);

@@ -40,6 +40,7 @@ def test_commands_run(tmp_path: Path) -> None:
     for line in block.splitlines():
         command = [str(Path(sys.executable).parent / "backstory"), *shlex.split(line)[1:]]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    assert "<svg" in (tmp_path / "story.html").read_text(encoding="utf-8")
     assert len((tmp_path / "predictions.csv").read_text(encoding="utf-8").splitlines()) == 1 + len(rows)
 
 

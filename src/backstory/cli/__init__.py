@@ -52,12 +52,14 @@ def sentence(error: Exception) -> str:
     >>> sentence(FileNotFoundError(2, "No such file or directory", "a.csv"))
     "No such file or directory: 'a.csv'."
     """
-    from backstory.errors import BackstoryError
+    from backstory.errors import BackstoryError, ExpressionError
 
     if hasattr(error, "format_message"):  # the command line itself was wrong
         text = str(error.format_message())
     elif isinstance(error, OSError) and error.strerror and error.filename:
         text = f"{error.strerror}: {os.fspath(error.filename)!r}"
+    elif isinstance(error, ExpressionError):  # in one line there is no place under which to set a caret
+        text = f"{error.problem} {error.hint}"
     elif isinstance(error, BackstoryError | OSError):
         text = str(error)
     else:

@@ -31,6 +31,15 @@ class Format(StrEnum):
     json = "json"
 
 
+class StoryFormat(StrEnum):
+    """How a story is printed."""
+
+    text = "text"
+    latex = "latex"
+    html = "html"
+    json = "json"
+
+
 @app.callback(invoke_without_command=True)
 def _options(
     context: typer.Context,
@@ -118,6 +127,31 @@ def predict(
     from backstory.cli.predict import run
 
     run(model, data, out, threads)
+
+
+@app.command()
+def explain(
+    source: Annotated[Path, typer.Argument(metavar="M|FORMULAS", help="A model file (.safetensors), or formulas.")],
+    quantity: Annotated[str, typer.Argument(metavar="QUANTITY", help='For example "w1[2->0]", dL/dw1, do2/dh1.')],
+    data: Annotated[
+        Path | None, typer.Option(metavar="DATA", help="With a model: CSV, TSV, Parquet, Arrow or .npz.")
+    ] = None,
+    row: Annotated[
+        int | None, typer.Option(min=0, help="Only this row of DATA, or tell this sample of the formulas; from 0.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="KEY", help="In .npz: the array of targets, if not that of training.")
+    ] = None,
+    format: Annotated[StoryFormat, typer.Option(help="How to print.")] = StoryFormat.text,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write it.")] = None,
+) -> None:
+    """Tell where one gradient comes from.
+
+    With all rows of DATA the gradient is that of the batch, and the row that pushes most is told.
+    """
+    from backstory.cli.explain import run
+
+    run(source, quantity, data, row, target, format.value, out)
 
 
 @app.command()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
 from backstory.errors import ConfigurationError
-from backstory.expressions import Call, Expr, Name, Number, evaluate, simplify, substitute
+from backstory.expressions import Call, Expr, Name, Number, evaluate, names, simplify, substitute
 from backstory.functions.activation import Activation
 from backstory.functions.loss import Loss
 from backstory.functions.rows import constants
@@ -148,6 +148,39 @@ class NetworkGraph(Graph):
                 return Call(row.name, (Name(_z(address.layer, address.unit)),))
         return None
 
+    def among(self, name: str, way: Collection[str]) -> Expr:
+        address = read_address(name)
+        here = [unit for unit in map(read_address, way) if unit is not None]
+        if address is None:
+            if self.row.sizes[-1] > _SHOWN_TERMS:
+                last = [unit.unit for unit in here if unit.layer == self.row.n_layers and unit.letter == "a"]
+                return self._with_rest([self._loss_term(j) for j in last], self.row.loss_value)
+        elif address.letter == "z" and self.row.sizes[address.layer - 1] > _SHOWN_TERMS:
+            sources = [source for source in way if any(target == name for target, _ in self.out.get(source, ()))]
+            return self._with_rest([self.local(source, name) * Name(source) for source in sources], self.value(name))
+        elif address.letter == "a" and self.row.sizes[address.layer] > _SHOWN_TERMS and self._couples(address.layer):
+            units = [unit.unit for unit in here if unit.layer == address.layer and unit.letter == "z"]
+            exponentials = [Call("exp", (Name(_z(address.layer, k)),)) for k in units]
+            whole = math.fsum(math.exp(z) for z in self.row.z[address.layer])
+            return Call("exp", (Name(_z(address.layer, address.unit)),)) / self._with_rest(exponentials, whole)
+        return super().among(name, way)
+
+    def value(self, name: str) -> float:
+        address = read_address(name)
+        return self.values[name] if address is None else self.row.value(address)
+
+    def rows(self) -> Mapping[str, Activation]:
+        return {row.name: row for row in self.row.activations if not row.couples}
+
+    def _couples(self, layer: int) -> bool:
+        return self.row.activations[layer - 1].couples
+
+    def _with_rest(self, terms: Sequence[Expr], whole: float) -> Expr:
+        """Return a sum of terms, and as a number what others add to it."""
+        values = {name: self.value(name) for term in terms for name in names(term)}
+        rest = whole - math.fsum(float(evaluate(term, values)) for term in terms)
+        return added(terms) if abs(rest) < 1e-15 * abs(whole) else added([*terms, Number(rest)])
+
     def local(self, source: str, target: str) -> Expr:
         start, end = read_address(source), read_address(target)
         assert start is not None
@@ -224,20 +257,22 @@ class NetworkGraph(Graph):
             terms.append(Name(str(Address("b", layer, unit))))
         return added(terms)
 
-    def _loss_definition(self, around: str | None) -> Expr:
-        """Return the loss as a sum over the outputs; of a long sum the term of `around` between ellipses."""
+    def _loss_term(self, j: int) -> Expr:
+        """Return what one output adds to the loss."""
         loss, n_out, layer = self.row.loss, self.row.sizes[-1], self.row.n_layers
         formula = substitute(loss.expression, {"y": loss.smoothed(n_out)})
         formula = scaled(substitute(formula, constants(loss.parameters, n_out=n_out)), self.row.scale)
+        return substitute(formula, {"a": Name(_a(layer, j)), "y": Name(f"y[{j}]")})
 
-        def term(j: int) -> Expr:
-            return substitute(formula, {"a": Name(_a(layer, j)), "y": Name(f"y[{j}]")})
-
+    def _loss_definition(self, around: str | None) -> Expr:
+        """Return the loss as a sum over the outputs; of a long sum the term of `around` between ellipses."""
+        n_out = self.row.sizes[-1]
         if n_out <= _SHOWN_TERMS:
-            return added([term(j) for j in range(n_out)])
+            return added([self._loss_term(j) for j in range(n_out)])
         asked = read_address(around) if around else None
         shown = asked.unit if asked is not None else 0
-        return added([*([ELLIPSIS] if shown else []), term(shown), *([ELLIPSIS] if shown < n_out - 1 else [])])
+        before, after = [ELLIPSIS] if shown else [], [ELLIPSIS] if shown < n_out - 1 else []
+        return added([*before, self._loss_term(shown), *after])
 
     def _loss_slope(self, start: Address) -> Expr:
         unit, layer = start.unit, self.row.n_layers

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backstory.errors import unknown
 from backstory.expressions import Expr, Name, Partial, evaluate
-from backstory.story import html, latex, mathml, text
+from backstory.story import data, html, latex, mathml, python, text
 from backstory.story.chain import Chain, chain
 from backstory.story.costs import Costs, costs
 from backstory.story.graph import EdgeKind, Graph, Path
@@ -427,6 +427,17 @@ class Story:
             Only these; see `to_text`.
         """
         return html.document(self.symbol, self.chosen(parts), self.picture, self.named)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the story as plain data for JSON; `backstory.story.data` says what stands where."""
+        return data.data(self)
+
+    def to_python(self) -> str:
+        """Return a Python program that computes the gradient again with plain arithmetic and prints it.
+
+        Of large networks it has the quantities on the way; what others add to them stands there as numbers.
+        """
+        return python.source(self)
 
     @cached_property
     def picture(self) -> Picture | None:

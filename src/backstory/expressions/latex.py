@@ -35,6 +35,7 @@ _OPERATORS = {
     "min": r"\min",
     "sigmoid": r"\sigma",
 }
+_MATRIX_CALLS = {"matmul": r"{} \, {}", "hadamard": r"{} \odot {}", "transposed": r"{{{}}}^{{\mathsf{{T}}}}"}
 _ESCAPED = {**{each: "\\" + each for each in "_%&#${}"}, "\\": r"\backslash{}", "^": r"\hat{}", "~": r"\tilde{}"}
 _SPECIAL = {"…": r"\cdots", "∞": r"\infty"}
 
@@ -159,7 +160,18 @@ def _call(function: str, args: tuple[Expr, ...], latex: Printer) -> Bound:
         case "where":
             yes = rf"{inside[1]} & \text{{if }} {inside[0]}"
             return rf"\begin{{cases}} {yes} \\ {inside[2]} & \text{{otherwise}} \end{{cases}}", ATOM
-    operator = _OPERATORS.get(function) or rf"\operatorname{{{''.join(map(_character, function))}}}"
+    if function in _MATRIX_CALLS:
+        parts = (latex.unmarked(latex.within(arg, POWER)) for arg in args)
+        return _MATRIX_CALLS[function].format(*parts), POWER if function == "transposed" else PRODUCT
+    if function.startswith("Σ_"):
+        return rf"\sum_{{{function[2:]}}} {latex.unmarked(latex.within(args[0], PRODUCT))}", POWER
+    if function.endswith("'"):
+        return rf"{_word(function[:-1])}'\left({inside[0]}\right)", ATOM
+    operator = (
+        _OPERATORS.get(function)
+        or (function if len(function) == 1 else "")
+        or rf"\operatorname{{{''.join(map(_character, function))}}}"
+    )
     return rf"{operator}\left({', '.join(inside)}\right)", ATOM
 
 

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 
-_ADDRESS = re.compile(r"([^\W\d_]+)(\d*)\[(\d+)(?:->(\d+))?\]")
+_ADDRESS = re.compile(r"([^\W\d_]+)(\d*)\[((?:[a-z],)?(?:\d+|[a-z]))(?:->(\d+|[a-z]))?\](⁺?)")
 _OF_A_BOOK = re.compile(r"([^\W\d_]+)(?:\^(\d+|\(\d+\)|\[\d+\]))?_(?:(\d+)|\{(\d+(?:,\d+)*)\})")
 _OF_CODE = re.compile(r"[^\W\d]\w*(?:\.\w+|\[[^\]]+\])+")
 _CALL = re.compile(r"(\w+)\((.+)\)")
@@ -67,9 +67,10 @@ def read_symbol(name: str) -> Symbol:
     ('δ', '1')
     """
     if match := _ADDRESS.fullmatch(name):
-        letter, layer, first, second = match.groups()
-        units = (first,) if second is None else (second, first)  # of a weight in textbooks' order: to, from
-        return replace(_word(letter), below=tuple(Symbol(each) for each in units), above=f"({layer})" if layer else "")
+        letter, layer, first, second, after = match.groups()
+        units = tuple(first.split(",")) if second is None else (second, first)  # of a weight as textbooks: to, from
+        above = (f"({layer})" if layer else "") + after.replace("⁺", "+")
+        return replace(_word(letter), below=tuple(Symbol(each) for each in units), above=above)
     if match := _OF_A_BOOK.fullmatch(name):
         letter, above, side_by_side, listed = match.groups()
         below = (side_by_side,) if side_by_side else listed.split(",")

@@ -46,9 +46,20 @@ def text_printer(times: str = "*", name: Callable[[str], str] = str) -> Printer:
         number=bound_number,
         name=lambda id: _bound_name(name(id)),
         partial=lambda of, by: (f"∂{of}/∂{by}", ATOM),
-        call=lambda function, args, text: (f"{function}({', '.join(text.within(arg, SUM) for arg in args)})", ATOM),
+        call=_call,
         relations=RELATIONS,
     )
+
+
+MATRIX_CALLS = {"matmul": "{} {}", "hadamard": "{} ⊙ {}", "transposed": "{}ᵀ"}
+"""How operations on whole matrices are written."""
+
+
+def _call(function: str, args: tuple[Expr, ...], text: Printer) -> Bound:
+    if function in MATRIX_CALLS:
+        inside = (text.unmarked(text.within(arg, ATOM if function == "transposed" else POWER)) for arg in args)
+        return MATRIX_CALLS[function].format(*inside), ATOM if function == "transposed" else PRODUCT
+    return f"{function}({', '.join(text.within(arg, SUM) for arg in args)})", ATOM
 
 
 def _bound_name(name: str) -> Bound:

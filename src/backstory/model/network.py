@@ -32,6 +32,7 @@ from backstory.training.trainer import Memory, Options, Trainer, divergence
 
 if TYPE_CHECKING:
     from backstory.model.flow import GradientFlow, SampleGradients
+    from backstory.story.layer import LayerStory
     from backstory.story.story import Story
 
 Array = NDArray[Any]
@@ -330,6 +331,43 @@ class Network:
         from backstory.model.flow import sample_gradients
 
         return sample_gradients(self, X, y, weight)
+
+    def explain_layer(self, layer: int) -> LayerStory:
+        """Tell the general formulas of one layer: by indices, with this network's functions, and as matrices.
+
+        Parameters
+        ----------
+        layer : int
+            1 ... L, or negative from the last.
+
+        Returns
+        -------
+        LayerStory
+            ``print`` it; `equations` (each can be evaluated for any values of its indices), `matrices` in the layouts
+            X W and W X, `shapes`, ``to_latex()``, ``to_dict()``.
+
+        Raises
+        ------
+        ConfigurationError
+            There is no such layer.
+
+        Examples
+        --------
+        >>> net = Network([3, 4, 2], hidden="tanh", seed=0)
+        >>> from backstory.expressions import to_text
+        >>> to_text(net.explain_layer(1).equation("delta").right)
+        '(1 - a1[j])*(1 + a1[j])*Σ_k(w2[j->k]*delta2[k])'
+        """
+        from backstory.story.layer import LayerStory
+
+        spec = self.spec
+        number = layer + spec.n_layers + 1 if isinstance(layer, int) and layer < 0 else layer
+        if isinstance(layer, bool) or not isinstance(layer, int | np.integer) or not 1 <= number <= spec.n_layers:
+            raise ConfigurationError(f"explain_layer takes a layer from 1 to {spec.n_layers}. Got {layer!r}.")
+        number = int(number)
+        return LayerStory(
+            number, spec.sizes, spec.activations[number - 1], spec.loss, spec.penalty, spec.reduction, spec.biases
+        )
 
     def _batch(self, X: Any, y: Any, sample_weight: Any) -> tuple[Array, Array, Array | None]:
         rows = self._rows(X)

@@ -11,7 +11,7 @@ from backstory.expressions import Expr, Name, Number
 from backstory.expressions.latex import latex_printer, text_latex
 from backstory.expressions.printing import CLOSE, OPEN, broken
 from backstory.story.chain import shown
-from backstory.story.page import Block, Cell, Equation, Paragraph, Reasons, Section, Table, Ways, Words
+from backstory.story.page import Block, Cell, Equation, Paragraph, Reasons, Section, Table, Ways, Words, percent
 
 if TYPE_CHECKING:
     from backstory.story.story import Factor
@@ -105,7 +105,7 @@ class _Latex:
             case Ways(paths):
                 for path in paths:
                     route = r" \to ".join(self.name(node) for node in path.nodes)
-                    share = text_latex(f"{path.share:.1%}")
+                    share = text_latex(percent(path.share))
                     yield rf"{{\noindent\raggedright\lineskiplimit=2pt\lineskip=3pt ${route}$"
                     yield rf"\hspace*{{\fill}}\quad ${self.math(path.value)}$"
                     yield rf"\makebox[4em][r]{{{share}}}\par}}"

@@ -11,7 +11,7 @@ from backstory.expressions import Expr, Name, Number
 from backstory.expressions.mathml import mathml_printer
 from backstory.expressions.printing import CLOSE, OPEN, broken
 from backstory.story.chain import shown
-from backstory.story.page import Block, Cell, Equation, Paragraph, Reasons, Section, Table, Ways, Words
+from backstory.story.page import Block, Cell, Equation, Paragraph, Reasons, Section, Table, Ways, Words, percent
 
 if TYPE_CHECKING:
     from backstory.story.story import Factor
@@ -83,7 +83,7 @@ class Blocks:
                 yield _row(["path", "gives", "share"], head=True)
                 for path in paths:
                     route = " → ".join(self.inline(Name(node)) for node in path.nodes)
-                    yield _row([route, self.inline(path.value), f"{path.share:.1%}"])
+                    yield _row([route, self.inline(path.value), escape(percent(path.share))])
                 yield "</table></div>"
             case Reasons(factors):
                 yield "<div><table>"

@@ -115,7 +115,7 @@ def paths(story: Story) -> Iterator[Block]:
     """All paths, or the strongest, with what each gives and its share."""
     listed, count = story.paths, story.path_count
     if len(listed) < count:
-        share = f"{sum(path.share for path in listed):.1%}"
+        share = percent(sum(path.share for path in listed))
         strongest = f"the {len(listed)} strongest of {counted(count)}"
         yield Paragraph((f"{strongest}; they carry {share} of all paths' absolute sum",))
     yield Ways(listed)
@@ -282,6 +282,15 @@ def with_formulas(text: str) -> Words:
         found += [text[start : match.start()], Partial(match[1], match[2]) if match[1] else Name(match[0])]
         start = match.end()
     return tuple(piece for piece in (*found, text[start:]) if piece != "")
+
+
+def percent(share: float) -> str:
+    """Return a share in percent.
+
+    >>> percent(0.2561), percent(0.0), percent(1e-9)
+    ('25.6%', '0.0%', '<0.1%')
+    """
+    return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
 
 
 def counted(number: int) -> str:

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from backstory.story.story import Story
 
 _MOST_UNITS = 8
-"""A column of more units shows only those on the paths."""
-_MOST_SHOWN = 5
+"""A column of more units shows only those on the paths, and of these so many at most."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def _unit(name: str) -> str | None:
 def _layer(graph: NetworkGraph, layer: int, lit: tuple[int, ...]) -> Column:
     row = graph.row
     n = row.sizes[layer]
-    shown = range(n) if n <= _MOST_UNITS else sorted(lit[:_MOST_SHOWN] or range(min(n, 3)))
+    shown = range(n) if n <= _MOST_UNITS else sorted(lit[:_MOST_UNITS] or range(min(n, 3)))
     letter = "a" if layer else "x"
     nodes = tuple(Node(str(Address(letter, layer, unit)), float(row.a[layer][unit]), unit in lit) for unit in shown)
     title = f"layer {layer}: {row.activations[layer - 1].name}" if layer else "inputs"
@@ -173,7 +172,7 @@ def _of_formulas(story: Story, graph: FormulaGraph) -> Picture:
     for level in range(max(depth.values(), default=0) + 1):
         here = [name for name in drawn if depth[name] == level]
         on_way = [name for name in here if name in reached or name == story.by]
-        shown = here if len(here) <= _MOST_UNITS else on_way[:_MOST_SHOWN] or here[:3]
+        shown = here if len(here) <= _MOST_UNITS else on_way[:_MOST_UNITS] or here[:3]
         nodes = tuple(
             Node(name, graph.values[name], name in on_way, graph.node_kind(name) in ("weight", "bias"))
             for name in shown

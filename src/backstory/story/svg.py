@@ -10,7 +10,7 @@ from backstory.story.chain import shown
 from backstory.story.picture import Column, Line, Node, Picture
 
 _STEP_X, _STEP_Y, _RADIUS = 150, 74, 22
-_MARGIN, _TOP = 60, 64
+_MARGIN, _HEAD = 60, 34
 
 Place = tuple[float, float]
 
@@ -28,9 +28,11 @@ def svg(picture: Picture, title: str, name: Callable[[str], str] = str) -> str:
     """
     tallest = max(len(column.nodes) + bool(column.more) for column in picture.columns)
     width = 2 * _MARGIN + _STEP_X * (len(picture.columns) - 1)
-    height = _TOP + _STEP_Y * tallest
+    top = _HEAD if any(column.title for column in picture.columns) else 0
+    height = top + _STEP_Y * tallest
+    middle = (top + height) / 2 - 7  # the number below a node is part of it
     places: dict[str, Place] = {
-        node.name: (_MARGIN + _STEP_X * x, _place(column, y, height))
+        node.name: (_MARGIN + _STEP_X * x, _place(column, y, middle))
         for x, column in enumerate(picture.columns)
         for y, node in enumerate(column.nodes)
     }
@@ -40,17 +42,17 @@ def svg(picture: Picture, title: str, name: Callable[[str], str] = str) -> str:
             f'<svg role="img" aria-labelledby="network-title" {size} xmlns="http://www.w3.org/2000/svg">',
             f'<title id="network-title">{escape(title)}</title>',
             *(_line(line, places) for line in picture.lines),
-            *(part for x, column in enumerate(picture.columns) for part in _column(column, x, places, height, name)),
+            *(part for x, column in enumerate(picture.columns) for part in _column(column, x, places, middle, name)),
             *(_label(line, places, name) for line in picture.lines if line.label),
             "</svg>",
         ]
     )
 
 
-def _place(column: Column, y: int, height: int) -> float:
+def _place(column: Column, y: int, middle: float) -> float:
     """Return how far down a node of a column stands, so that the column is in the middle."""
     count = len(column.nodes) + bool(column.more)
-    return _TOP / 2 + height / 2 + _STEP_Y * (y - (count - 1) / 2) - 8
+    return middle + _STEP_Y * (y - (count - 1) / 2)
 
 
 def _line(line: Line, places: dict[str, Place]) -> str:
@@ -65,14 +67,16 @@ def _label(line: Line, places: dict[str, Place], name: Callable[[str], str]) -> 
     return f'<text class="lit label" x="{x:g}" y="{y:g}">{_set(name(line.label))}</text>'
 
 
-def _column(column: Column, x: int, places: dict[str, Place], height: int, name: Callable[[str], str]) -> Iterator[str]:
+def _column(
+    column: Column, x: int, places: dict[str, Place], middle: float, name: Callable[[str], str]
+) -> Iterator[str]:
     left = _MARGIN + _STEP_X * x
     if column.title:
         yield f'<text class="head" x="{left}" y="18">{escape(column.title)}</text>'
     for node in column.nodes:
         yield from _node(node, *places[node.name], name)
     if column.more:
-        y = _place(column, len(column.nodes), height)
+        y = _place(column, len(column.nodes), middle)
         yield f'<text class="more" x="{left}" y="{y:g}">… {column.more:,} more</text>'
 
 

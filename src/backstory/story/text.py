@@ -10,7 +10,7 @@ from backstory.expressions import Expr
 from backstory.expressions.printing import SUM_BREAK, broken
 from backstory.expressions.text import text_printer
 from backstory.story.chain import shown
-from backstory.story.page import Block, Equation, Paragraph, Reasons, Section, Table, Ways, Words
+from backstory.story.page import Block, Equation, Paragraph, Reasons, Section, Table, Ways, Words, percent
 
 WIDTH = 80
 
@@ -55,7 +55,7 @@ class Lines:
             case Ways(paths):
                 for path in paths:
                     route = f" {SUM_BREAK}→ ".join(map(self.name, path.nodes))
-                    yield from self.remarked(route, f"{shown(path.value):>12}  {path.share:6.1%}")
+                    yield from self.remarked(route, f"{shown(path.value):>12}  {percent(path.share):>6}")
             case Reasons(factors):
                 for factor in factors:
                     formula = self.short.marked(factor.formula)[0]

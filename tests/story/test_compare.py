@@ -196,6 +196,9 @@ def test_page_and_data() -> None:
         "formula": "a2[0] - y[0]",
         "number": found.rows[6].left.number,  # type: ignore[union-attr]
     }
+    html = found.to_html()
+    assert "<title>Two stories side by side</title>" in html
+    assert html.count("another formula") == 2
     assert data["right"] == {"quantity": "∂L/∂w1[0->0]", "value": right.value}
 
 

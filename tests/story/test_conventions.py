@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import math
 from fractions import Fraction
 from typing import Any
@@ -388,3 +389,17 @@ def test_all_printers_use_the_letters() -> None:
     assert "<title>The backstory of ∂E/∂w^(1)_21</title>" in page
     assert ">z<tspan" in page
     assert "[" not in page.split("<figure>")[1].split("</figure>")[0]
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_data_and_the_program_follow_the_convention(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    network, (X, y) = net("identity", "squared_error", penalty=bs.L2(0.1)), data("squared_error")
+    story = network.explain("w1[0->1]", X, y)
+    told = story.in_convention(name)
+    exec(told.to_python(), {})  # the library's own program
+    assert float(capsys.readouterr().out) == pytest.approx(told.value, rel=1e-12)
+    kept = json.loads(json.dumps(told.to_dict()))["convention"]
+    assert kept["name"] == name
+    assert float(Fraction(kept["ratio"])) == pytest.approx(told.value / story.value)
+    assert kept["names"]["w1[0->1]"] == told.named("w1[0->1]")
+    assert story.to_dict()["convention"] is None

@@ -125,6 +125,13 @@ class Comparison:
             "rows": [row.to_dict() for row in self.rows],
         }
 
+    def to_html(self) -> str:
+        """Return both as an HTML file that needs nothing else."""
+        from backstory.story.compare_text import comparison_sections
+        from backstory.story.html import document
+
+        return document("Two stories side by side", comparison_sections(self))
+
     def __str__(self) -> str:
         from backstory.story.compare_text import comparison_page
 

@@ -1,4 +1,4 @@
-"""Two stories side by side, as a page of plain text."""
+"""Two stories side by side, as a page of plain text and as data for other printers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backstory.expressions import to_text
 from backstory.story.chain import shown
+from backstory.story.page import Cell, Paragraph, Section, Table, with_formulas
 from backstory.story.text import Lines
 
 if TYPE_CHECKING:
@@ -20,6 +21,27 @@ def comparison_page(comparison: Comparison) -> str:
     return "\n\n".join(
         "\n".join(block) for block in (_compared(comparison), _factors(comparison), _verdict(comparison))
     )
+
+
+def comparison_sections(comparison: Comparison) -> tuple[Section, ...]:
+    """Return two stories side by side as data for printers that have wider pages than text."""
+    left, right = comparison.left, comparison.right
+    values: list[tuple[Cell, ...]] = [("", "left", "right"), ("gradient", left.symbol, right.symbol)]
+    values.append(("value", left.value, right.value))
+    factors: list[tuple[Cell, ...]] = [("kind", "left", "", "", "right", "", "", "difference")]
+    for row in comparison.rows:
+        sides = (cell for side in (row.left, row.right) for cell in _cells(side))
+        factors.append((row.kind, *sides, _DIFFERENCES[row.difference]))
+    title = "What differs" if comparison.first_difference else "What follows"
+    return (
+        Section("values", "", (Table(tuple(values)),)),
+        Section("factors", "Factor by factor", (Table(tuple(factors)),)),
+        Section("sentence", title, (Paragraph(with_formulas(comparison.sentence)),)),
+    )
+
+
+def _cells(side: Side | None) -> tuple[Cell, ...]:
+    return ("(none)", "", "") if side is None else (side.symbol, side.formula, side.number)
 
 
 def _compared(comparison: Comparison) -> Iterator[str]:

@@ -20,6 +20,7 @@ update        optimizer, lines (name, formula, numbers, value), old, new; or nul
 stale         value, loss_after, loss_after_stale, used (name, old, new): with weights already updated; or null
 costs         path_by_path, stored, reciprocals: additions, multiplications, divisions
 notes         sentences
+convention    name, source, ratio (of value to the original's, as a text), names (what stands for each name); or null
 ============  =======================================================================================================
 
 Formulas are texts that `backstory.expressions.parse` reads, ∂ and … aside. What is no finite number is the text "nan",
@@ -60,6 +61,7 @@ def data(story: Story) -> dict[str, Any]:
         "stale": _stale(story),
         "costs": story.costs,
         "notes": story.notes,
+        "convention": _convention(story),
     }
     return {key: _plain(value) for key, value in found.items()}
 
@@ -76,6 +78,14 @@ def _stale(story: Story) -> dict[str, Any] | None:
         return None
     losses = {"loss_after": stale.loss_after, "loss_after_stale": stale.loss_after_stale}
     return {"value": stale.value, **losses, "used": stale.used}
+
+
+def _convention(story: Story) -> dict[str, Any] | None:
+    if (retelling := story.retelling) is None:
+        return None
+    row = retelling.convention
+    names = {name: story.named(name) for name in (*story.names, *(delta.name for delta in story.deltas))}
+    return {"name": row.name, "source": row.source, "ratio": str(retelling.ratio), "names": names}
 
 
 def _fields(record: Any) -> dict[str, Any]:

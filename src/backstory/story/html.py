@@ -44,10 +44,13 @@ STYLE = """
 
 
 def document(
-    question: Partial, sections: Sequence[Section], drawn: Picture | None, name: Callable[[str], str] = str
+    question: Partial | str,
+    sections: Sequence[Section],
+    drawn: Picture | None = None,
+    name: Callable[[str], str] = str,
 ) -> str:
     """Return a whole HTML file; see `body`."""
-    title = escape(f"The backstory of {to_text(question, name=name)}")
+    title = escape(question if isinstance(question, str) else f"The backstory of {to_text(question, name=name)}")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -59,13 +62,17 @@ def document(
 
 
 def body(
-    question: Partial, sections: Sequence[Section], drawn: Picture | None, name: Callable[[str], str] = str
+    question: Partial | str,
+    sections: Sequence[Section],
+    drawn: Picture | None = None,
+    name: Callable[[str], str] = str,
 ) -> str:
     """Return a story as an element with its own style, for a page or a notebook.
 
     Parameters
     ----------
-    question : Partial
+    question : Partial or str
+        What the story is of, or another title.
     sections : sequence of Section
     drawn : Picture, optional
         Of the network.
@@ -73,13 +80,11 @@ def body(
         From a name to the name that is set in its place.
     """
     blocks = Blocks(name)
-    lines = [
-        f'<main class="backstory">\n<style>{STYLE}</style>',
-        f"<h1>The backstory of {blocks.inline(question)}</h1>",
-    ]
+    title = escape(question) if isinstance(question, str) else f"The backstory of {blocks.inline(question)}"
+    lines = [f'<main class="backstory">\n<style>{STYLE}</style>', f"<h1>{title}</h1>"]
     for place, section in enumerate(sections):
         lines += blocks.section(section)
-        if place == 0 and drawn is not None:
-            title = f"The network; the paths from {name(question.by)} to {name(question.of)} are lit."
-            lines += ["<figure>", svg(drawn, title, name), "</figure>"]
+        if place == 0 and drawn is not None and not isinstance(question, str):
+            lit = f"The network; the paths from {name(question.by)} to {name(question.of)} are lit."
+            lines += ["<figure>", svg(drawn, lit, name), "</figure>"]
     return "\n".join([*lines, "</main>", ""])

@@ -81,6 +81,10 @@ def deep() -> Story:
     return net.explain("w1[3->7]", generator.normal(size=100), generator.normal(size=(1, 5))[0])
 
 
+def library() -> Story:
+    return batch().in_convention("pytorch")
+
+
 def none() -> Story:
     return bs.Formulas.read(FORMULAS).explain("dw7/dh1")
 
@@ -90,5 +94,7 @@ def story(name: str) -> Story:
     return STORIES[name]()
 
 
-STORIES = {each.__name__: each for each in (formulas, odd_names, samples, batch, bias, unit, digits, deep, none)}
+STORIES = {
+    each.__name__: each for each in (formulas, odd_names, samples, batch, bias, unit, digits, deep, library, none)
+}
 HOSTILE = '<script>alert("&%$#_{}~^\\")</script>'

@@ -93,7 +93,9 @@ class _Latex:
             yield rf"\subsubsection*{{{text_latex(section.title)}}}"
         for equations, blocks in groupby(section.blocks, key=lambda block: isinstance(block, Equation)):
             if equations:
-                yield from _aligned([self.equation(block) for block in blocks if isinstance(block, Equation)])
+                group = [block for block in blocks if isinstance(block, Equation)]
+                room = self.room(equation.left for equation in group)
+                yield from _aligned([self.equation(equation, room) for equation in group])
             else:
                 for block in blocks:
                     yield from self.block(block)
@@ -110,7 +112,8 @@ class _Latex:
                     yield rf"\hspace*{{\fill}}\quad ${self.math(path.value)}$"
                     yield rf"\makebox[4em][r]{{{share}}}\par}}"
             case Reasons(factors):
-                yield from _aligned([self.reason(factor) for factor in factors])
+                room = self.room(factor.symbol for factor in factors)
+                yield from _aligned([self.reason(factor, room) for factor in factors])
             case Table(rows=cells):
                 yield from self.table(cells)
 
@@ -126,10 +129,13 @@ class _Latex:
     def words(self, words: Words) -> str:
         return "".join(text_latex(piece) if isinstance(piece, str) else f"${self.math(piece)}$" for piece in words)
 
-    def equation(self, equation: Equation) -> Iterator[str]:
+    def room(self, lefts: Iterable[Expr]) -> float:
+        """Return how much is left to the right of the equals sign where these are aligned on it."""
+        return ROOM - 15 - max(width(self.math(left)) for left in lefts)
+
+    def equation(self, equation: Equation, room: float) -> Iterator[str]:
         """Return the rows of an aligned equation."""
         left = self.math(equation.left)
-        room = ROOM - width(left) - 15
         for right in equation.rights:
             first, *others = self.lines(right, room)
             yield f"{left} &= {first}"
@@ -147,13 +153,13 @@ class _Latex:
         lines = [marked] if width(marked) <= room else broken(marked, room - _INDENT, width)
         return [_balanced(self.printer.unmarked(line), line) for line in lines]
 
-    def reason(self, factor: Factor) -> Iterator[str]:
+    def reason(self, factor: Factor, room: float) -> Iterator[str]:
         """Return a formula and its derivative, with its kind where there is room."""
-        yield from self.equation(Equation(Name(factor.target), (factor.definition,)))
+        yield from self.equation(Equation(Name(factor.target), (factor.definition,)), room)
         same = () if shown(factor.number) == self.printer(factor.formula) else (factor.number,)
-        row = self.math(Equation(factor.symbol, (factor.formula, *same))).replace(" = ", " &= ", 1)
-        remark = rf"\quad \text{{({factor.kind})}}"
-        yield from [row + remark] if width(row + remark) < ROOM else [row, f"&{remark}"]
+        right = " = ".join(map(self.math, (factor.formula, *same)))
+        row, remark = f"{self.math(factor.symbol)} &= {right}", rf"\quad \text{{({factor.kind})}}"
+        yield from [row + remark] if width(right + remark) < room else [row, f"&{remark}"]
 
     def table(self, rows: tuple[tuple[Cell, ...], ...]) -> Iterator[str]:
         columns = "l" + "r" * (len(rows[0]) - 1)

@@ -82,7 +82,7 @@ def deep() -> Story:
 
 
 def library() -> Story:
-    return batch().in_convention("pytorch")
+    return bias().in_convention("scikit-learn")
 
 
 def none() -> Story:

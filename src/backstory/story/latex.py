@@ -156,10 +156,17 @@ class _Latex:
     def reason(self, factor: Factor, room: float) -> Iterator[str]:
         """Return a formula and its derivative, with its kind where there is room."""
         yield from self.equation(Equation(Name(factor.target), (factor.definition,)), room)
-        same = () if shown(factor.number) == self.printer(factor.formula) else (factor.number,)
-        right = " = ".join(map(self.math, (factor.formula, *same)))
-        row, remark = f"{self.math(factor.symbol)} &= {right}", rf"\quad \text{{({factor.kind})}}"
-        yield from [row + remark] if width(right + remark) < room else [row, f"&{remark}"]
+        rights: tuple[Expr | float, ...] = (factor.formula, factor.number)
+        if shown(factor.number) == self.printer(factor.formula):
+            rights = (factor.number,)
+        on_one = " = ".join(map(self.math, rights))
+        if width(on_one) < room:
+            rows = [f"{self.math(factor.symbol)} &= {on_one}"]
+        else:
+            rows = [*self.equation(Equation(factor.symbol, rights), room)]
+        remark = rf"\quad \text{{({factor.kind})}}"
+        fits = width(rows[-1].partition("&")[2] + remark) < room
+        yield from [*rows[:-1], rows[-1] + remark] if fits else [*rows, f"&{remark}"]
 
     def table(self, rows: tuple[tuple[Cell, ...], ...]) -> Iterator[str]:
         columns = "l" + "r" * (len(rows[0]) - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import assume, given, reject
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from backstory.expressions import ARITIES, Call, Name, Number, Partial, evaluate, parse, to_python
@@ -18,10 +18,9 @@ RAISED = (OverflowError, ZeroDivisionError, ValueError, TypeError)  # where the 
 def test_the_source_has_the_value_of_the_tree(tree, a, b):
     expected = evaluate(tree, {"x": a, "y": b})
     try:
-        found = eval(to_python(tree), {"math": math, "x": a, "y": b})
+        found = float(eval(to_python(tree), {"math": math, "x": a, "y": b}))  # whole numbers know no infinity
     except RAISED:
         reject()
-    assume(not isinstance(found, complex))
     assert found == pytest.approx(expected, nan_ok=True, rel=1e-12, abs=1e-300)
 
 

@@ -23,9 +23,10 @@ KNOWS: dict[str, set[str]] = {
     "story": {"functions"},
     "checking": {"story"},
     "model": {"training", "checking"},
+    "auditing": {"model"},
     "estimators": {"model"},
     "configuration": {"engine"},
-    "cli": {"model", "estimators", "configuration"},
+    "cli": {"model", "auditing", "estimators", "configuration"},
     "__main__": {"cli"},
 }
 FACES = ("cli", "configuration")  # may use the finished package's own public names, its version for one

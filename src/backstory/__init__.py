@@ -13,6 +13,8 @@ import numpy as _numpy  # noqa: F401 - all of backstory stands on it, so the fir
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from backstory.auditing.audit import audit as audit
+    from backstory.auditing.report import Report as Report
     from backstory.configuration import show_config as show_config
     from backstory.errors import BackstoryError as BackstoryError
     from backstory.errors import ConfigurationError as ConfigurationError
@@ -66,6 +68,8 @@ if TYPE_CHECKING:
     from backstory.training.schedules import Step as Step
 
 _HOMES = {
+    "backstory.auditing.audit": "audit",
+    "backstory.auditing.report": "Report",
     "backstory.errors": "BackstoryError ConfigurationError DataError DivergenceError ExpressionError ModelFileError",
     "backstory.estimators": "MLPClassifier MLPRegressor",
     "backstory.functions": "Activation BinaryCrossEntropy Constant CrossEntropy ELU Elastic Huber L1 L2 LeakyReLU Loss "

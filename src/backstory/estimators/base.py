@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -213,6 +213,18 @@ class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             _warn(f"{error} Early stopping kept the weights of the best epoch.", ConvergenceWarning)
         if self.early_stopping:
             network.parameters[:] = self._best_parameters
+
+    def _audited(self, X: Any, y: Any, sample_weight: Any) -> tuple[Network, Array, Array, Array | None]:
+        """A network and its rows as `audit` asks for them: the fitted one, or one with the first weights of `fit`."""
+        fitted = "network_" in vars(self)
+        check_parameters(self)
+        twin = self if fitted else clone(self)
+        X, y = validate_data(twin, X, y, reset=not fitted, accept_sparse=SPARSE, dtype=np.float64, **self._y_rules)
+        data = twin._data(dense(X), y, sample_weight, fitted, False)
+        old = self.network_ if fitted else None
+        random = None if fitted else check_random_state(self.random_state)
+        network = translation.network(twin, data, twin._head(data.y), random, old, keeps_state=False)
+        return network, data.X, data.y, data.sample_weight
 
     def _start_record(self) -> None:
         """The attributes that grow from epoch to epoch, as before a first one."""

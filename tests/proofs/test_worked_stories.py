@@ -1,4 +1,4 @@
-"""Backpropagation worked by hand in texts, told: factors, deltas and gradients of the stories are the published ones."""
+"""Backpropagation worked by hand in texts, told: the factors, deltas and gradients of the stories are the published."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ STYLE = """
 .backstory h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 .backstory p { margin: .5rem 0; max-width: 44rem; }
 .backstory math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", math; font-size: 1.08em; }
-.backstory section > div { overflow-x: auto; margin: .6rem 0; }
+.backstory section > div { overflow: auto hidden; margin: .6rem 0; padding-block: .15rem; }
 .backstory .equation mtd { padding-top: .18em; padding-bottom: .18em; }
 .backstory table { border-collapse: collapse; }
 .backstory th, .backstory td { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: middle;
   border-bottom: 1px solid var(--rule); font-weight: 400; font-variant-numeric: tabular-nums; }
 .backstory th[scope=col] { color: var(--soft); font-size: .9rem; }
-.backstory figure { margin: 1rem 0; overflow-x: auto; }
+.backstory figure { margin: 1rem 0; overflow: auto hidden; }
 .backstory svg { display: block; }
 .backstory svg .dim { stroke: var(--rule); }
 .backstory svg .lit { stroke: var(--lit); stroke-width: 2.2; }

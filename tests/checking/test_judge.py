@@ -88,3 +88,11 @@ def test_verdicts(network: str, equation: str, expected: str) -> None:
         assert 0 <= start < end <= len(equation)
         assert str(verdict)
         assert verdict.to_dict()["findings"][0]["kind"] == expected
+
+
+@pytest.mark.parametrize(("network", "equation", "expected"), [row for row in ROWS if row[2] != "right"])
+def test_what_is_offered_as_mended_is_right(network: str, equation: str, expected: str) -> None:
+    fixes = [finding.fix for finding in FORMULAS[network].check(equation).findings if finding.fix]
+    assert fixes or expected == "wrong_definition"
+    for fix in fixes:
+        assert FORMULAS[network].check(fix).ok, fix

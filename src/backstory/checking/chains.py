@@ -117,7 +117,7 @@ class Chains:
         """A link is missing in a chain."""
         wanted = f"d{there}/d{here}"
         message = f"The chain jumps from {here} to {there}: the factor {wanted} is missing."
-        end = term.span[1]
+        end = self.facts.closed(term.span)[1]
         return Finding("missing_factor", term.span, message, f"{self.facts.text[:end]}*{wanted}{self.facts.text[end:]}")
 
     def broken(self, term: Term, link: Factor) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import accumulate
 
 from backstory.checking.equation import Applied, Ratio, Written
 from backstory.checking.meaning import Meaning
@@ -59,6 +60,27 @@ class Facts:
             if meaning is not None and (meaning.is_delta or meaning.node in self.program.parameters):
                 return True
         return False
+
+    def closed(self, span: Span) -> Span:
+        """Return a place widened to the parentheses that begin or end within it."""
+        start, end = span
+        for _ in range(self.text.count("(")):
+            inside = self.text[start:end]
+            depths = list(accumulate((character == "(") - (character == ")") for character in inside))
+            after = len(self.text) - len(self.text[end:].lstrip())
+            before = len(self.text[:start].rstrip())
+            if depths and depths[-1] > 0 and self.text[after : after + 1] == ")":
+                end = after + 1
+            elif depths and min(depths) < 0 and self.text[before - 1 : before] == "(":
+                start = before - 1
+            else:
+                break
+        return start, end
+
+    def before_it(self, span: Span, text: str) -> str:
+        """Return the equation with something before a part, which gets parentheses."""
+        start, end = self.closed(span)
+        return f"{self.text[:start]}{text}({self.text[start:end]}){self.text[end:]}"
 
     def reaches(self, by: str, of: str) -> bool:
         """Whether one quantity depends on another."""

@@ -19,11 +19,15 @@ from backstory.checking.reader import read_equation
 from backstory.checking.terms import is_of_derivatives_only, ratios, written_names
 from backstory.checking.verdict import MOST_FINDINGS, Finding, Kind, Numbers, Status, Verdict
 from backstory.errors import ExpressionError
-from backstory.expressions import Expr
+from backstory.expressions import Call, Expr, Name, substitute, to_text
+from backstory.story.chain import chain
+from backstory.story.formula_graph import Derivatives, FormulaGraph
 from backstory.story.program import Program
 
 POINTS = 8
 _MOST_MIXED = 8
+_MOST_MENDED = 6
+"""How often an equation is mended before that is given up: a slip may have been made in every term."""
 _RATES = ("eta", "alpha", "epsilon", "lr", "rate", "gamma", "nu", "learningrate")
 _DEFINED = re.compile(r"\s*\\?(?:d\s*)?[A-Za-zα-ω\\]+\s*(?:['′]|\^\s*\{?\\prime\}?)?\s*\(\s*([A-Za-z])\s*\)\s*=")
 
@@ -54,7 +58,51 @@ class Judge:
         return self.sampler.points(POINTS)
 
     def check(self, text: str) -> Verdict:
-        """Judge an equation; never raises on text."""
+        """Judge an equation; never raises on text. What it offers as mended was judged too, and is right."""
+        found = self.judged(text)
+        if not found.findings or found.status == "unreadable":
+            return found
+        findings = [replace(each, fix=self.mended(each.fix)) if each.fix else each for each in found.findings]
+        if not any(finding.fix for finding in findings):
+            findings[0] = replace(findings[0], fix=self.mended(self.canonical(text)))
+        return replace(found, findings=tuple(findings))
+
+    def canonical(self, text: str) -> str:
+        """Return the left side of an equation with what it equals, as the chain rule gives it; nothing for others."""
+        names = _WithFree(self.names, _free_names(text))
+        left = read_equation(text, names).sides[0]
+        end = left.span[1] if left.span else 0
+        begun = text[: end + text[end:].index("=") + 1]
+        if isinstance(left, Applied):
+            row = Meaning(self.names).row(left)
+            formula = row.slope if left.primes else row.expression
+            value = substitute(formula, {"a": Call(row.name, (Name("z"),))})
+            return f"{begun} {to_text(substitute(value, {'z': Name(text[slice(*(left.arg.span or (0, 0)))])}))}"
+        ends = Facts(self.names, text, left, left, self.points, lambda node: []).ends
+        if ends is None or not self.points:
+            return ""
+        of, by = ends
+        point = self.points[0]
+        out = {name: [(to, point.edges[name, to]) for to in targets] for name, targets in point.out.items()}
+        graph = FormulaGraph(point.values, out, program=self.program, derivatives=Derivatives(self.program))
+        if not graph.count_paths(by, of):
+            return f"{begun} 0"
+        return f"{begun} {to_text(_primed(chain(graph, by, of).formulas, graph))}"
+
+    def mended(self, text: str) -> str:
+        """Go on mending until the equation is right; return nothing where that does not come about."""
+        for _ in range(_MOST_MENDED):
+            found = self.judged(text)
+            if found.ok:
+                return text
+            fix = found.findings[0].fix if found.findings else ""
+            if not fix or fix == text:
+                break
+            text = fix
+        return ""
+
+    def judged(self, text: str) -> Verdict:
+        """Judge an equation, its mended forms unseen."""
         try:
             names = _WithFree(self.names, _free_names(text))
             equation = read_equation(text, names)
@@ -66,6 +114,23 @@ class Judge:
             return Verdict(text, "unreadable", (Finding(kind, (error.position, end), message),))
         except RecursionError:
             return Verdict(text, "unreadable", (Finding("unreadable", (0, len(text)), "It is nested too deep."),))
+
+
+def _primed(expr: Expr, graph: FormulaGraph) -> Expr:
+    """Write the derivatives of activations that have cases as f'(z), which an equation can hold."""
+    cases = {
+        graph.local(source, target): Name(f"{row.name}'({source})")
+        for target, used in graph.program.uses.items()
+        if (row := graph.activation(target)) is not None and row.kinks
+        for source in used
+    }
+
+    def written(node: Expr) -> Expr:
+        if node in cases:
+            return cases[node]
+        return node.with_children(*map(written, node.children)) if node.children else node
+
+    return written(expr)
 
 
 @dataclass(frozen=True)
@@ -251,7 +316,9 @@ class _Judgment:
     # -- saying
 
     def told(self, status: Status, findings: Sequence[Finding]) -> Verdict:
-        return Verdict(self.equation.text, status, tuple(findings)[:MOST_FINDINGS], numbers=self.numbers())
+        closed = Facts(self.judge.names, self.equation.text, self.left, self.right, self.points, self.values).closed
+        told = tuple(replace(each, span=closed(each.span)) for each in findings[:MOST_FINDINGS])
+        return Verdict(self.equation.text, status, told, numbers=self.numbers())
 
     def numbers(self) -> Numbers:
         """Both sides at the network's own values, or at a random point where these show no difference."""

@@ -198,7 +198,7 @@ class Products:
             if piece.kind in names
             else (f"The factor {piece.text} is missing: d{of}/d{by} = {to_text(self.facts.derivatives(by, of))}")
         )
-        end = term.span[1]
+        end = self.facts.closed(term.span)[1]
         shown = piece.text if _is_simple(piece.text) else f"({piece.text})"
         return Finding(
             "missing_factor", term.span, f"{message}.", f"{self.facts.text[:end]}*{shown}{self.facts.text[end:]}"

@@ -52,7 +52,7 @@ class Whole:
                     fix = self.facts.replaced(factor.span, f"{other} - {one}")
                     return Finding("wrong_sign", factor.span, message, fix)
         message = "The sign is wrong: everything else is right."
-        return Finding("wrong_sign", span, message, f"{self.facts.text[: span[0]]}-({self.facts.text[slice(*span)]})")
+        return Finding("wrong_sign", span, message, self.facts.before_it(span, "-"))
 
     def scale_finding(self, ratio: float, span: Span) -> Finding:
         """A constant too many or too few."""
@@ -67,9 +67,7 @@ class Whole:
             other = "without the 1/2" if math.isclose(ratio, 2) else "with a 1/2 in front"
             message += f" It would be right for that loss {other}."
         inverse = fraction(1 / ratio)
-        return Finding(
-            "wrong_scale", span, message, f"{self.facts.text[: span[0]]}{inverse}*({self.facts.text[slice(*span)]})"
-        )
+        return Finding("wrong_scale", span, message, self.facts.before_it(span, f"{inverse}*"))
 
     @property
     def loss_text(self) -> str:

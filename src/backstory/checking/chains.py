@@ -7,6 +7,7 @@ from collections import Counter
 from backstory.checking.equation import Ratio
 from backstory.checking.facts import Facts, without
 from backstory.checking.paths import Paths
+from backstory.checking.spelling import spelling_of
 from backstory.checking.terms import Factor, Term, ratios
 from backstory.checking.verdict import Finding
 from backstory.expressions.tree import Span
@@ -17,6 +18,7 @@ class Chains:
 
     def __init__(self, facts: Facts, paths: Paths) -> None:
         self.facts, self.paths = facts, paths
+        self.spelling = spelling_of(facts.text)
 
     def link_findings(self) -> list[Finding]:
         """Derivatives that are zero or the wrong way round."""
@@ -27,7 +29,14 @@ class Chains:
                 continue
             span = ratio.span or (0, 0)
             shown = self.facts.text[slice(*span)]
-            if of in self.facts.program.leaves or of in self.facts.program.samples:
+            if self.facts.reaches(of, by):
+                flipped = self.spelling.text(Ratio(ratio.by, ratio.of))
+                message = (
+                    f"{shown} stands upside down: {ratio.by} depends on {ratio.of}, not {ratio.of} on {ratio.by}. "
+                    f"The derivative that exists is {flipped}."
+                )
+                found.append(Finding("upside_down", span, message, self.facts.replaced(span, flipped)))
+            elif of in self.facts.program.leaves or of in self.facts.program.samples:
                 what = "a parameter" if of in self.facts.program.parameters else "given"
                 message = (
                     f"{shown} = 0: {ratio.of} is an independent quantity ({what}); it does not change when {ratio.by} "
@@ -37,13 +46,6 @@ class Chains:
                 if merged:
                     message += f" You mean the link that carries it: {merged}."
                 found.append(Finding("independent", span, message, fix))
-            elif self.facts.reaches(of, by):
-                flipped = f"d{ratio.by}/d{ratio.of}" if "\\" not in shown else shown
-                message = (
-                    f"{shown} stands upside down: {ratio.by} depends on {ratio.of}, not {ratio.of} on {ratio.by}. "
-                    f"The derivative that exists is d{ratio.by}/d{ratio.of}."
-                )
-                found.append(Finding("upside_down", span, message, self.facts.replaced(span, flipped)))
             else:
                 message = f"{shown} = 0: {ratio.of} does not depend on {ratio.by}; no path leads from one to the other."
                 found.append(Finding("unrelated", span, message))
@@ -61,7 +63,7 @@ class Chains:
             for second in everything:
                 next_of, next_by = self.facts.meaning.nodes(second)
                 if next_by == of and second is not first and self.facts.reaches(by, next_of):
-                    link = f"d{second.of}/d{first.by}"
+                    link = self.spelling.text(Ratio(second.of, first.by))
                     edits += [(first.span or (0, 0), link), (second.span or (0, 0), "")]
                     if first == ratio and first.span == ratio.span:
                         links.append(link)
@@ -78,7 +80,7 @@ class Chains:
         assert self.facts.ends is not None
         of, by = self.facts.ends
         links = [factor for factor in term.factors if isinstance(factor.node, Ratio) and not factor.below]
-        if len(links) != len(term.factors) or abs(term.coefficient) != 1:
+        if not links or len(links) != len(term.factors) or abs(term.coefficient) != 1:
             return None
         found: list[Finding] = []
         if term.coefficient < 0:

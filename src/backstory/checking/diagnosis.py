@@ -9,6 +9,7 @@ from backstory.checking.definitions import Definitions
 from backstory.checking.facts import Facts
 from backstory.checking.paths import Paths
 from backstory.checking.products import Explanation, Products
+from backstory.checking.repairs import Repairs
 from backstory.checking.verdict import Finding
 from backstory.checking.whole import Whole
 
@@ -32,6 +33,8 @@ class Diagnosis:
             return _distinct(found)
         if found := list(self.whole.findings()):
             return _distinct(found)
+        if (found_one := Repairs(self.facts, self.paths).best()) is not None:
+            return [found_one]
         return _distinct(self.path_findings())
 
     def path_findings(self) -> list[Finding]:

@@ -168,8 +168,8 @@ class _Judgment:
         self.left, self.right = equation.sides[0], equation.sides[-1]
         free = sorted(names.free - {"e", "pi"})
         generator = random.Random(7)
-        self.free_values = [{name: generator.uniform(0.2, 1.3) for name in free} for _ in range(POINTS)]
         self.points = judge.points
+        self.free_values = [{name: generator.uniform(0.2, 1.3) for name in free} for _ in judge.points]
 
     def values(self, node: Expr, reading: Reading = TOTAL) -> list[float]:
         """What a part comes to at every point."""
@@ -222,12 +222,19 @@ class _Judgment:
             generator = random.Random(3)
             meaning = Meaning(self.judge.names)
             for point in self.points[:3]:
-                edges = {pair: generator.uniform(0.5, 2.0) for pair in point.edges}
+                edges = {
+                    pair: 1.0 if self.is_one_always(*pair) else generator.uniform(0.5, 2.0) for pair in point.edges
+                }
                 generic = Point(point.values, edges, point.out, point.order)
                 one, other = meaning.value(self.left, generic), meaning.value(self.right, generic)
                 if not same(one, other, max(abs(one), abs(other))):
                     return self.told("right_here_only", self.diagnosis().findings())
         return Verdict(self.equation.text, "right")
+
+    def is_one_always(self, by: str, of: str) -> bool:
+        """Whether a link's derivative is 1 whatever the functions are: a bias in a weighted sum."""
+        formula = self.judge.program.formulas[of]
+        return not isinstance(formula, Call) and all(point.edges[by, of] == 1 for point in self.points)
 
     def mixed(self) -> Verdict | None:
         """Say so where some derivatives must be total and others partials of their own formulas."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,8 @@ from backstory.story.formula_graph import Derivatives
 from backstory.story.program import Program, aggregated
 
 _TRIES = 400
+_LEAST_SEEN, _MOST_POINTS = 3, 32
+"""How often each side of a kink is met at least, if it can be, in at most so many points."""
 _NEAREST, _FARTHEST = 0.3, 1.7
 _KINK = 0.05
 """How near to a kink no weighted sum may come."""
@@ -68,17 +71,37 @@ class Sampler:
         self._run = self._compiled()
 
     def points(self, count: int, seed: int = 0) -> list[Point]:
-        """Return so many points; fewer only where the formulas have a value almost nowhere."""
-        generator = random.Random(seed)
+        """Return so many points; fewer only where the formulas have a value almost nowhere.
+
+        More where activations have a kink, so that each is met on both sides of it and no unit is dead at all points.
+        """
         found: list[Point] = []
-        for attempt in range(_TRIES):
-            if len(found) == count:
-                break
-            near = attempt > _TRIES // 2
-            leaves = {name: self._drawn(name, generator, near) for name in self.leaves}
-            if (point := self.at(leaves)) is not None and self._is_ordinary(point):
+        seen: Counter[tuple[str, float]] = Counter()
+        for point in self._candidates(random.Random(seed)):
+            states = self._states(point)
+            if len(found) < count or any(seen[state] < _LEAST_SEEN for state in states):
                 found.append(point)
+                seen.update(states)
+            if (len(found) >= count and not self._kinked) or len(found) == _MOST_POINTS:
+                break
         return found
+
+    def _candidates(self, generator: random.Random) -> Iterator[Point]:
+        """Points at random leaves; after half of all tries about where the file has them."""
+        for attempt in range(_TRIES):
+            leaves = {name: self._drawn(name, generator, near=attempt > _TRIES // 2) for name in self.leaves}
+            if (point := self.at(leaves)) is not None and self._is_ordinary(point):
+                yield point
+
+    def _states(self, point: Point) -> list[tuple[str, float]]:
+        """On which side of its kink each activation is, and which quantities the loss depends on there."""
+        if not self._kinked:
+            return []
+        loss = self.program.loss
+        sides = [
+            (name, float(sum(point.values[name] > kink for kink in kinks))) for name, kinks in self._kinked.items()
+        ]
+        return [*sides, *(("alive " + name, 1.0) for name in self.order if point.total(loss, name))]
 
     def at(self, leaves: Mapping[str, float]) -> Point | None:
         """Return the point of given leaves, or None where a value is not finite there."""

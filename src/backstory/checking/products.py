@@ -209,7 +209,9 @@ class Products:
         shown = self.facts.text[slice(*span)]
         values = self.facts.values(group[0].node)
         twins = [
-            factor for factor in term.factors if factor not in group and equal(self.facts.values(factor.node), values)
+            factor
+            for factor in term.factors
+            if not any(factor is each for each in group) and equal(self.facts.values(factor.node), values)
         ]
         if len(group) == 1 and twins:
             return Finding("repeated_factor", span, f"{shown} stands there twice.", self.facts.dropped(group[0]))

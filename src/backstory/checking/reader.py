@@ -379,6 +379,8 @@ class _Reader:
         start = self.token.span[0]
         word = self.take().text
         below, above, primes = self.scripts()
+        if below and self.vocabulary.function(f"{word}_{below}"):
+            word, below = f"{word}_{below}", ""
         name = Written(word, below, above, span=(start, self.end))
         if primes and self.at("("):
             return self.applied(name, primes, start)
@@ -456,9 +458,9 @@ class _Reader:
         """Read subscript, layer and primes after a word, in any order; a raised number is left to be a power."""
         below, above, primes = "", "", 0
         while True:
-            if self.at("_") and not below:
+            if self.at("_"):  # a second one goes on with a name of its own: delta_a1_2 is the delta of a1_2
                 self.take()
-                below = self.group()
+                below += "_" * bool(below) + self.group()
             elif self.at("^") and not above and self.is_layer():
                 self.take()
                 above = self.group()

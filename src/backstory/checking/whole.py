@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from backstory.checking.edits import applied, rescaled
 from backstory.checking.facts import Facts
 from backstory.checking.terms import addends
 from backstory.checking.vectors import Vector, constant_ratio, equal, fraction
@@ -66,8 +67,8 @@ class Whole:
         if math.isclose(ratio, 2) or math.isclose(ratio, 0.5):
             other = "without the 1/2" if math.isclose(ratio, 2) else "with a 1/2 in front"
             message += f" It would be right for that loss {other}."
-        inverse = fraction(1 / ratio)
-        return Finding("wrong_scale", span, message, self.facts.before_it(span, f"{inverse}*"))
+        fix = applied(self.facts.text, [rescaled(self.facts.text, self.facts.right, ratio)])
+        return Finding("wrong_scale", span, message, fix)
 
     @property
     def loss_text(self) -> str:

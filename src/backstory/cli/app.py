@@ -176,6 +176,27 @@ def check(
 
 
 @app.command()
+def audit(
+    source: Annotated[
+        str, typer.Argument(metavar="FILE.py:NAME", help="A function without arguments, or an estimator, in a file.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(metavar="DATA", help="With an estimator: CSV, TSV, Parquet, Arrow or .npz.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(metavar="COL", help="The column that the estimator predicts.")] = None,
+    format: Annotated[Format, typer.Option(help="How to print.")] = Format.text,
+) -> None:
+    """Judge whether a gradient is that of its loss.
+
+    The function returns what bs.audit takes: loss, gradient and point, or estimator, X and y, or a dict of its
+    arguments. The file is run. Exit code 0: pass; 1: fail, with the cause; 3: inconclusive.
+    """
+    from backstory.cli.audit import run
+
+    raise typer.Exit(run(source, data, target, format.value))
+
+
+@app.command()
 def config() -> None:
     """Print version, instruction set, threads, optional parts."""
     backstory.show_config()

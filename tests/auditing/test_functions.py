@@ -165,6 +165,19 @@ def test_a_single_wrong_one_of_many_is_found() -> None:
     assert report.measured < 100
 
 
+def test_a_few_wrong_ones_are_listed() -> None:
+    at = np.linspace(-1.0, 1.0, 30)
+
+    def spoiled(x: Any) -> Any:
+        found = np.cos(x)
+        found[[3, 17]] += 0.1
+        return found
+
+    report = bs.audit(lambda x: float(np.sin(x).sum()), spoiled, at)
+    assert (report.verdict, report.kind) == ("fail", "some_parameters")
+    assert "at[3] and at[17] are wrong; the 28 others" in report.cause
+
+
 @pytest.mark.parametrize("form", [list, tuple])
 def test_a_point_may_be_a_list_or_tuple_of_arrays(form: Any) -> None:
     point = form([W, b, 2.0])

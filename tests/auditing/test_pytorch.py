@@ -143,5 +143,7 @@ def test_bad_arguments() -> None:
         bs.audit(stack(nn.ReLU), X, Y)
     with pytest.raises(DataError, match="must return one number. Got a tensor of shape"):
         bs.audit(stack(nn.ReLU), X, Y, loss=lambda a, y: a - y)
+    with pytest.raises(DataError, match="at must be an array of numbers. Got a tensor; for PyTorch write bs.audit"):
+        bs.audit(lambda x: x.sum(), lambda x: x, torch.ones(2))
     with pytest.raises(ConfigurationError, match="to differentiate by. Got neither"):
         bs.audit(nn.Flatten(), torch.ones(2, 2, dtype=torch.int64))

@@ -14,6 +14,8 @@ from backstory.auditing.measure import TIMES_ERROR, Measured
 from backstory.auditing.problem import Block, Floats, Indices
 
 LARGEST_DENOMINATOR = 12
+MOST_NAMED = 4
+"""Up to how many wrong parameters are named one by one."""
 _MOST_MIRRORED = 24
 
 
@@ -140,9 +142,10 @@ def scale(evidence: Evidence, ratio: float, more: str) -> Cause:
             "sign", f"Every derivative has the wrong sign: it is -1 times the true one.{more} Negate it.", -1.0
         )
     what = _worth(ratio, exact)
+    every = "Every derivative" if evidence.wrong.all() else "Every derivative that is not 0"
     return Cause(
         "scale",
-        f"Every derivative is {what} times that of the loss.{more} {meaning}",
+        f"{every} is {what} times that of the loss.{more} {meaning}",
         float(exact) if exact is not None else ratio,
     )
 
@@ -322,6 +325,23 @@ def one_parameter(evidence: Evidence) -> Cause | None:
     )
 
 
+def few_parameters(evidence: Evidence) -> Cause | None:
+    """A few wrong ones among many right ones of the same arrays."""
+    problem, wrong = evidence.measured.problem, evidence.places[evidence.wrong]
+    if not 2 <= len(wrong) <= MOST_NAMED:
+        return None
+    for block in problem.blocks:
+        part = evidence.part(evidence.within(block))
+        if part.wrong.sum() > 0.25 * len(part.places):
+            return None
+    names = listed([problem.entry(int(place)) for place in wrong])
+    return Cause(
+        "some_parameters",
+        f"Only the derivatives by {names} are wrong; the {len(evidence.places) - len(wrong)} others that were measured "
+        "agree. Look for what these have in common: an index at an edge, or entries overwritten afterwards.",
+    )
+
+
 def _wrong_without(measured: Measured, block: Block, claimed: float, true: float, error: float, place: int) -> bool:
     """Whether a block's probe disagrees even when one parameter's part is taken away; the sign in it is not kept."""
     gap = abs(measured.claimed[place] - measured.found[place].value) * measured.scales[place]
@@ -469,6 +489,7 @@ HYPOTHESES: tuple[Callable[[Evidence], Cause | None], ...] = (
     penalty,
     one_parameter,
     located,
+    few_parameters,
     by_layer,
 )
 """In the order in which they are tried: the simplest, and those that say most, first."""

@@ -107,6 +107,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _array(value: Any, name: str) -> Array:
+    if type(value).__module__.partition(".")[0] == "torch":
+        raise DataError(
+            f"{name} must be an array of numbers. Got a tensor; for PyTorch write bs.audit(module, X, y, loss=...), or "
+            "bs.audit(function, tensor) to compare the function with autograd."
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

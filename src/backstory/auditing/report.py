@@ -46,7 +46,7 @@ class Report:
     verdict : {"pass", "fail", "inconclusive"}
     kind : str or None
         None for "pass". Of a failure: "scale", "sign", "zero", "transposed", "one_layer", "earlier_layers",
-        "one_parameter", "missing_penalty", "extra_penalty", "missing_activation_derivative",
+        "one_parameter", "some_parameters", "missing_penalty", "extra_penalty", "missing_activation_derivative",
         "extra_activation_derivative", "wrong_argument", "wrong_function", "not_a_gradient", "stale_weights",
         "accumulated", "not_finite". Inconclusive: "kink", "rounding", "step", "not_deterministic", "not_finite".
     ratio : float or None

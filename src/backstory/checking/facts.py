@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from backstory.checking.equation import Applied, Ratio, Written
 from backstory.checking.meaning import Meaning
-from backstory.checking.names import FlatNames
+from backstory.checking.names import Names
 from backstory.checking.points import Point
 from backstory.checking.terms import Factor, Term, expand, written_names
 from backstory.checking.vectors import Values, Vector
@@ -23,7 +23,7 @@ class Facts:
 
     def __init__(
         self,
-        names: FlatNames,
+        names: Names,
         text: str,
         left: Expr,
         right: Expr,

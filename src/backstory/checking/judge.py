@@ -13,9 +13,9 @@ from backstory.checking.diagnosis import Diagnosis
 from backstory.checking.equation import Applied, Equation, Ratio, Written
 from backstory.checking.facts import Facts
 from backstory.checking.meaning import TOTAL, Meaning, Reading, same
-from backstory.checking.names import FlatNames
+from backstory.checking.names import FlatNames, Names
 from backstory.checking.points import Point, Sampler
-from backstory.checking.reader import read_equation
+from backstory.checking.reader import Vocabulary, read_equation
 from backstory.checking.terms import is_of_derivatives_only, ratios, written_names
 from backstory.checking.verdict import MOST_FINDINGS, Finding, Kind, Numbers, Status, Verdict
 from backstory.errors import ExpressionError
@@ -40,12 +40,23 @@ class Judge:
     program : Program
     values : mapping of str to float, optional
         The leaves as they are, for the numbers shown; the program's own unless given.
+    names : Names, optional
+        What the quantities are called in equations; as in the text of the formulas unless given.
+    sampler : Sampler, optional
     """
 
-    def __init__(self, program: Program, values: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        values: Mapping[str, float] | None = None,
+        names: Names | None = None,
+        sampler: Sampler | None = None,
+    ) -> None:
         self.program = program
         self.values = dict(values or program.leaves)
-        self.names = FlatNames(program)
+        self.names = names or FlatNames(program)
+        if sampler is not None:
+            self.sampler = sampler
 
     @cached_property
     def sampler(self) -> Sampler:
@@ -69,7 +80,7 @@ class Judge:
 
     def canonical(self, text: str) -> str:
         """Return the left side of an equation with what it equals, as the chain rule gives it; nothing for others."""
-        names = _WithFree(self.names, _free_names(text))
+        names = WithFree(self.names, free_names(text))
         left = read_equation(text, names).sides[0]
         end = left.span[1] if left.span else 0
         begun = text[: end + text[end:].index("=") + 1]
@@ -104,16 +115,21 @@ class Judge:
     def judged(self, text: str) -> Verdict:
         """Judge an equation, its mended forms unseen."""
         try:
-            names = _WithFree(self.names, _free_names(text))
-            equation = read_equation(text, names)
-            return _Judgment(self, equation, names).verdict()
-        except ExpressionError as error:
-            kind: Kind = "unknown_name" if error.problem.startswith("Unknown name") else "unreadable"
-            end = min(error.position + 1, len(text))
-            message = f"{error.problem} {error.hint}".strip()
-            return Verdict(text, "unreadable", (Finding(kind, (error.position, end), message),))
-        except RecursionError:
-            return Verdict(text, "unreadable", (Finding("unreadable", (0, len(text)), "It is nested too deep."),))
+            free = free_names(text)
+            equation = read_equation(text, WithFree(self.names, free))
+            return Judgment(self, equation, free, self.values).verdict()
+        except (ExpressionError, RecursionError) as error:
+            return unreadable(text, error)
+
+
+def unreadable(text: str, error: ExpressionError | RecursionError) -> Verdict:
+    """Return the verdict on what cannot be read."""
+    if isinstance(error, RecursionError):
+        return Verdict(text, "unreadable", (Finding("unreadable", (0, len(text)), "It is nested too deep."),))
+    kind: Kind = "unknown_name" if error.problem.startswith("Unknown name") else "unreadable"
+    end = min(error.position + 1, len(text))
+    message = f"{error.problem} {error.hint}".strip()
+    return Verdict(text, "unreadable", (Finding(kind, (error.position, end), message),))
 
 
 def _primed(expr: Expr, graph: FormulaGraph) -> Expr:
@@ -134,10 +150,10 @@ def _primed(expr: Expr, graph: FormulaGraph) -> Expr:
 
 
 @dataclass(frozen=True)
-class _WithFree:
+class WithFree:
     """The names of a network, and names that stand for any number in one equation."""
 
-    names: FlatNames
+    names: Vocabulary
     free: frozenset[str]
 
     def known(self, name: Written) -> bool:
@@ -146,11 +162,14 @@ class _WithFree:
     def function(self, word: str) -> bool:
         return self.names.function(word)
 
+    def has_layer(self, word: str) -> bool:
+        return self.names.has_layer(word)
+
     def nearest(self, name: Written) -> str | None:
         return self.names.nearest(name)
 
 
-def _free_names(text: str) -> frozenset[str]:
+def free_names(text: str) -> frozenset[str]:
     """Return the names that stand for any number: constants, rates, the argument of a function defined here."""
     found = {"e", "pi", *_RATES}
     if (match := _DEFINED.match(text)) or (
@@ -160,16 +179,29 @@ def _free_names(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-class _Judgment:
-    """One equation at the points of one network."""
+class Judgment:
+    """One equation at the points of one network.
 
-    def __init__(self, judge: Judge, equation: Equation, names: _WithFree) -> None:
-        self.judge, self.equation, self.names = judge, equation, names
+    Parameters
+    ----------
+    judge : Judge
+    equation : Equation
+    free : frozenset of str
+        Names that stand for any number.
+    values : mapping of str to float, optional
+        The leaves as they are, for the numbers shown.
+    """
+
+    def __init__(
+        self, judge: Judge, equation: Equation, free: frozenset[str], values: Mapping[str, float] | None = None
+    ) -> None:
+        self.judge, self.equation, self.free_names = judge, equation, free
         self.left, self.right = equation.sides[0], equation.sides[-1]
-        free = sorted(names.free - {"e", "pi"})
+        self.leaves = values
         generator = random.Random(7)
+        varied = sorted(free - {"e", "pi"})
         self.points = judge.points
-        self.free_values = [{name: generator.uniform(0.2, 1.3) for name in free} for _ in judge.points]
+        self.free_values = [{name: generator.uniform(0.2, 1.3) for name in varied} for _ in judge.points]
 
     def values(self, node: Expr, reading: Reading = TOTAL) -> list[float]:
         """What a part comes to at every point."""
@@ -191,7 +223,7 @@ class _Judgment:
     def of_two_sides(self) -> Verdict:
         if not self.points:
             raise ExpressionError("The formulas have no value at the points tried.", self.equation.text, 0)
-        if isinstance(self.left, Applied) and self.names.free & {name.base for name in written_names(self.left)}:
+        if isinstance(self.left, Applied) and self.free_names & {name.base for name in written_names(self.left)}:
             return self.definition_of_a_function()
         if (parameter := self.updated()) is not None:
             return self.update(parameter)
@@ -205,6 +237,12 @@ class _Judgment:
         if self.has_delta() and self.equal(Reading(delta_at_a=True)):
             return self.told("right_in_convention", findings)
         return self.told("wrong", findings)
+
+    def agrees(self, reading: Reading = TOTAL) -> bool:
+        """Whether the sides are equal, or the step of an update goes down."""
+        if (parameter := self.updated()) is not None:
+            return self.update(parameter).ok
+        return self.equal(reading)
 
     def equal(self, reading: Reading, left: Reading | None = None) -> bool:
         """Whether both sides agree at every point; ends at the first where they do not."""
@@ -306,7 +344,7 @@ class _Judgment:
         slopes = [point.total(loss, parameter) for point in self.points]
         used = [
             name
-            for name in self.names.free
+            for name in self.free_names
             if any(name == each.base + each.below for each in written_names(self.right))
         ]
         used = [name for name in used if name not in ("e", "pi")]
@@ -329,7 +367,9 @@ class _Judgment:
 
     def numbers(self) -> Numbers:
         """Both sides at the network's own values, or at a random point where these show no difference."""
-        own = self.judge.sampler.at({name: self.judge.values.get(name, 1.0) for name in self.judge.sampler.leaves})
+        own = None
+        if self.leaves is not None:
+            own = self.judge.sampler.at({name: self.leaves.get(name, 1.0) for name in self.judge.sampler.leaves})
         candidates = [point for point in (own, *self.points) if point is not None]
         for point in candidates:
             meaning = Meaning(self.judge.names, self.free_values[0])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from backstory.checking.equation import Applied, Ratio, Written
-from backstory.checking.names import FlatNames
+from backstory.checking.names import Names
 from backstory.checking.points import Point
 from backstory.errors import ExpressionError
 from backstory.expressions import MATH, Add, Call, Div, Expr, Mul, Neg, Number, Pow, Sub, evaluate
@@ -34,6 +34,7 @@ class Reading:
 
 
 TOTAL = Reading()
+_CONSTANTS = {"e": math.e, "pi": math.pi}
 
 
 @dataclass
@@ -42,12 +43,12 @@ class Meaning:
 
     Parameters
     ----------
-    names : FlatNames
+    names : Names
     free : mapping of str to float
         Values of names that are no quantities of the network, such as a learning rate.
     """
 
-    names: FlatNames
+    names: Names
     free: Mapping[str, float] = field(default_factory=dict)
 
     def value(self, node: Expr, point: Point, reading: Reading = TOTAL) -> float:
@@ -92,23 +93,22 @@ class Meaning:
         meaning = self.names.meaning(name)
         if meaning is None:
             word = name.base + name.below
-            return self.free[word] if word in self.free else {"e": math.e, "pi": math.pi}[word]
+            if word not in self.free and word not in _CONSTANTS:
+                raise no_quantity(name)
+            return self.free[word] if word in self.free else _CONSTANTS[word]
         if not meaning.is_delta:
             return point.values[meaning.node]
         return point.total(self.names.program.loss, self.delta_of(meaning.node, reading))
 
     def delta_of(self, node: str, reading: Reading) -> str:
         """Return what a delta differentiates the loss by."""
-        if reading.delta_at_a:
-            users = self.names.program.users.get(node, ())
-            return users[0] if len(users) == 1 else node
-        return node
+        return self.names.value_of(node) if reading.delta_at_a else node
 
     def nodes(self, ratio: Ratio) -> tuple[str, str]:
         """Return the two quantities of a derivative."""
         of, by = self.names.meaning(ratio.of), self.names.meaning(ratio.by)
-        assert of is not None
-        assert by is not None
+        if of is None or by is None:
+            raise no_quantity(ratio.of if of is None else ratio.by)
         return of.node, by.node
 
     def _ratio(self, ratio: Ratio, point: Point, reading: Reading) -> float:
@@ -126,6 +126,8 @@ class Meaning:
 
     def slope_or_value(self, node: Applied, point: Point, reading: Reading) -> float:
         """Return f(x), or f'(x)."""
+        if node.primes < 2 and (unit := self.names.unit_taking(node)) is not None:
+            return point.edges[unit] if node.primes else point.values[unit[1]]
         x = self._value(node.arg, point, reading)
         row = self.row(node)
         a = float(evaluate(row.value, {"z": x}))
@@ -163,6 +165,12 @@ class Meaning:
             )
         found = takers.pop()
         return self.names.program.rows[found] if found in self.names.program.rows else builtin(found)
+
+
+def no_quantity(name: Written) -> ExpressionError:
+    """Return the refusal of a name that is a function's, or a number's, where a quantity must stand."""
+    hint = f"Write what it is of, as in {name}(z), or the quantity itself."
+    return ExpressionError(f"{str(name)!r} is no quantity of this network.", "", name.span[0] if name.span else 0, hint)
 
 
 def same(left: float, right: float, scale: float) -> bool:

@@ -11,16 +11,16 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from backstory.checking.equation import Written
+from backstory.checking.equation import Applied, Written
 from backstory.errors import nearest
-from backstory.expressions import ELEMENTARY, Call, Name
+from backstory.expressions import ELEMENTARY, Call, Name, to_text
 from backstory.expressions.symbols import GREEK
 from backstory.story.program import Program
 
-_LOSSES = {"L", "C", "E", "J", "Loss", "loss", "cost", "Cost", "Etotal", "Ltotal", "E_total", "L_total", "C0", "C_0"}
+LOSSES = {"L", "C", "E", "J", "Loss", "loss", "cost", "Cost", "Etotal", "Ltotal", "E_total", "L_total", "C0", "C_0"}
 _SUM_WORDS = {"net", "z", "in", "s"}
 _VALUE_WORDS = {"out", "a", "y", "o"}
-_GENERIC = {"f", "g", "phi", "h", "activation"}
+GENERIC = {"f", "g", "phi", "h", "activation"}
 """Words for "the activation of the unit whose weighted sum this is"."""
 _FUNCTION_ALIASES = {"sigma": "sigmoid", "logistic": "sigmoid", "S": "sigmoid", "ReLU": "relu", "Tanh": "tanh"}
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
@@ -48,11 +48,73 @@ def squeezed(name: str) -> str:
     return re.sub(r"[_{}\s,]", "", name)
 
 
-class FlatNames:
-    """The names of a network written as formulas."""
+class Names:
+    """What judgments ask about the names of a network; the kinds of networks differ in `meaning`."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
+
+    def meaning(self, name: Written) -> Meaning | None:
+        """Return what a name stands for, or None where it stands for nothing here."""
+        raise NotImplementedError
+
+    def sum_of(self, unit: str) -> str | None:
+        """Return the weighted sum that a unit's activation takes."""
+        formula = self.program.formulas.get(unit)
+        if isinstance(formula, Call) and len(formula.args) == 1 and isinstance(formula.args[0], Name):
+            return formula.args[0].id
+        return None
+
+    @property
+    def loss_text(self) -> str:
+        """The formula of the loss."""
+        return f"{self.program.loss} = {to_text(self.program.formulas[self.program.loss])}"
+
+    def value_of(self, weighted_sum: str) -> str:
+        """Return the unit that takes a weighted sum, or the sum itself where several quantities take it."""
+        users = self.program.users.get(weighted_sum, ())
+        return users[0] if len(users) == 1 else weighted_sum
+
+    def unit_taking(self, node: Applied) -> tuple[str, str] | None:
+        """Return the weighted sum and the value of the unit whose own activation is applied to its sum.
+
+        None where the function is called by its own name, or is not applied to a weighted sum.
+        """
+        return None
+
+    def known(self, name: Written) -> bool:
+        """Whether a name means something."""
+        return self.meaning(name) is not None
+
+    @cached_property
+    def activations(self) -> frozenset[str]:
+        """The functions that the formulas call."""
+        return frozenset(tree.function for tree in self.program.formulas.values() if isinstance(tree, Call))
+
+    def function(self, word: str) -> bool:
+        """Whether a word is a function."""
+        return self.row_name(word) is not None or word in ELEMENTARY or word == "ln" or word in GENERIC
+
+    def has_layer(self, word: str) -> bool:
+        """Whether a bare number raised behind a word is a layer: it is a power."""
+        return False
+
+    def row_name(self, word: str) -> str | None:
+        """Return the name of the activation that a word stands for; None for others, and for f, which depends."""
+        word = _FUNCTION_ALIASES.get(word, word)
+        return word if word in self.program.rows or word == "tanh" else None
+
+    def nearest(self, name: Written) -> str | None:
+        """Return the name that is spelled most like this one."""
+        program = self.program
+        return nearest(name.base + name.below, [*program.leaves, *program.samples, *program.formulas])
+
+
+class FlatNames(Names):
+    """The names of a network written as formulas."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
         own = [*program.leaves, *program.samples, *program.formulas]
         self.own = {squeezed(name): name for name in reversed(own)}
 
@@ -71,38 +133,9 @@ class FlatNames:
             return None if found is None else Meaning(found)
         if name.base in _VALUE_WORDS and name.below and (unit := self._unit(name.below)) is not None:
             return Meaning(unit)
-        if plain in _LOSSES or f"{name.base}_{name.below}" in _LOSSES:
+        if plain in LOSSES or f"{name.base}_{name.below}" in LOSSES:
             return Meaning(self.program.loss)
-        return None
-
-    def sum_of(self, unit: str) -> str | None:
-        """Return the weighted sum that a unit's activation takes."""
-        formula = self.program.formulas.get(unit)
-        if isinstance(formula, Call) and len(formula.args) == 1 and isinstance(formula.args[0], Name):
-            return formula.args[0].id
         return None
 
     def _unit(self, word: str) -> str | None:
         return self.own.get(squeezed(word))
-
-    def known(self, name: Written) -> bool:
-        """Whether a name means something."""
-        return self.meaning(name) is not None
-
-    @cached_property
-    def activations(self) -> frozenset[str]:
-        """The functions that the formulas call."""
-        return frozenset(tree.function for tree in self.program.formulas.values() if isinstance(tree, Call))
-
-    def function(self, word: str) -> bool:
-        """Whether a word is a function."""
-        return self.row_name(word) is not None or word in ELEMENTARY or word == "ln" or word in _GENERIC
-
-    def row_name(self, word: str) -> str | None:
-        """Return the name of the activation that a word stands for; None for others, and for f, which depends."""
-        word = _FUNCTION_ALIASES.get(word, word)
-        return word if word in self.program.rows or word == "tanh" else None
-
-    def nearest(self, name: Written) -> str | None:
-        """Return the name that is spelled most like this one."""
-        return nearest(name.base + name.below, [*self.own.values()])

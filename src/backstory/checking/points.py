@@ -58,10 +58,26 @@ class Point:
 
 
 class Sampler:
-    """Draws points of a program of one sample."""
+    """Draws points of a program of one sample.
 
-    def __init__(self, program: Program) -> None:
+    Parameters
+    ----------
+    program : Program
+    derivatives : callable, optional
+        From two neighbors to the derivative of the second by the first; by the rules of differentiation unless given.
+    prepare : callable, optional
+        Brings drawn leaves to where the formulas have values; changes them.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        derivatives: Callable[[str, str], Expr] | None = None,
+        prepare: Callable[[dict[str, float], random.Random], None] | None = None,
+    ) -> None:
         self.program = program
+        self.prepare = prepare
+        self.derivatives = derivatives or Derivatives(program)
         self.out = {
             name: program.users.get(name, ()) for name in (*program.leaves, *program.samples, *program.formulas)
         }
@@ -90,6 +106,8 @@ class Sampler:
         """Points at random leaves; after half of all tries about where the file has them."""
         for attempt in range(_TRIES):
             leaves = {name: self._drawn(name, generator, near=attempt > _TRIES // 2) for name in self.leaves}
+            if self.prepare is not None:
+                self.prepare(leaves, generator)
             if (point := self.at(leaves)) is not None and self._is_ordinary(point):
                 yield point
 
@@ -132,7 +150,7 @@ class Sampler:
         )
 
     def _compiled(self) -> Callable[..., tuple[list[float], list[float]]]:
-        program, derivatives = self.program, Derivatives(self.program)
+        program, derivatives = self.program, self.derivatives
         place = {name: f"v{index}" for index, name in enumerate(self.order)}
         self._kinked: dict[str, tuple[float, ...]] = {}
         rows = {**program.rows}

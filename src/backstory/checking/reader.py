@@ -49,6 +49,9 @@ class Vocabulary(Protocol):
     def function(self, word: str) -> bool:
         """Whether a word is a function where an argument in parentheses follows."""
 
+    def has_layer(self, word: str) -> bool:
+        """Whether a bare number raised behind a word is a layer, not a power."""
+
     def nearest(self, name: Written) -> str | None:
         """Return the name of the network that is spelled most like this one."""
 
@@ -316,7 +319,7 @@ class _Reader:
         index = self.index
         self.index += 1
         try:
-            below, above, _ = self.scripts()
+            below, above, _ = self.scripts(word)
         except ExpressionError:
             below, above = "", ""
         self.index = index
@@ -327,7 +330,7 @@ class _Reader:
         index = self.index
         self.index += 1
         try:
-            self.scripts()
+            self.scripts(self.tokens[index].text[1:])
             return self.token
         except ExpressionError:
             return self.tokens[-1]
@@ -352,7 +355,7 @@ class _Reader:
             return name
         if self.token.kind == "word" and self.token.text.startswith("d") and len(self.token.text) > 1:
             token = self.take()
-            below, above, _ = self.scripts()
+            below, above, _ = self.scripts(token.text[1:])
             return self.checked(Written(token.text[1:], below, above, span=(start + 1, self.end)))
         raise self.error(f"Expected a differential, got {self.described()}.", hint="For example dw1 or ∂w1.")
 
@@ -378,7 +381,7 @@ class _Reader:
         """Read a name, a function with its argument, or several names written together."""
         start = self.token.span[0]
         word = self.take().text
-        below, above, primes = self.scripts()
+        below, above, primes = self.scripts(word)
         if below and self.vocabulary.function(f"{word}_{below}"):
             word, below = f"{word}_{below}", ""
         name = Written(word, below, above, span=(start, self.end))
@@ -443,7 +446,7 @@ class _Reader:
             raise self.error(f"Expected a name, got {self.described()}.")
         start = self.token.span[0]
         word = self.take().text
-        below, above, _ = self.scripts()
+        below, above, _ = self.scripts(word)
         return self.checked(Written(word, below, above, span=(start, self.end)))
 
     def checked(self, name: Written) -> Written:
@@ -454,14 +457,14 @@ class _Reader:
         asked = f" Did you mean {guess!r}?" if guess else ""
         raise self.error(f"Unknown name {str(name)!r}.{asked}", name.span[0] if name.span else None)
 
-    def scripts(self) -> tuple[str, str, int]:
+    def scripts(self, word: str) -> tuple[str, str, int]:
         """Read subscript, layer and primes after a word, in any order; a raised number is left to be a power."""
         below, above, primes = "", "", 0
         while True:
             if self.at("_"):  # a second one goes on with a name of its own: delta_a1_2 is the delta of a1_2
                 self.take()
                 below += "_" * bool(below) + self.group()
-            elif self.at("^") and not above and self.is_layer():
+            elif self.at("^") and not above and self.is_layer(word):
                 self.take()
                 above = self.group()
             elif self.at("'"):
@@ -476,11 +479,15 @@ class _Reader:
             else:
                 return below, above, primes
 
-    def is_layer(self) -> bool:
+    def is_layer(self, word: str) -> bool:
         """Whether what is raised here is a layer: in brackets, or an l or L with or without a number added."""
         first = self.peek()
+        if self.vocabulary.has_layer(word) and (first.text.isdigit() or first.text in _INDICES):
+            return True
         if first.text == "{":
             inner = self.peek(2)
+            if self.vocabulary.has_layer(word) and inner.text.isdigit() and self.peek(3).text == "}":
+                return True
             return inner.text in ("(", "[") or inner.text in ("l", "L")
         if first.text in ("(", "["):
             close = {"(": ")", "[": "]"}[first.text]

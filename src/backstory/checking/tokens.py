@@ -21,6 +21,7 @@ Kind: TypeAlias = Literal["number", "word", "operator", "end"]
 
 _NUMBER = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_ADDRESS = re.compile(r"(d?)(w|b|z|a|x|y|\\?delta|δ)(\d*)\[\s*(\d+)\s*(?:(?:->|→|\\to)\s*(\d+)\s*)?\]", re.ASCII)
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)", re.DOTALL)
 _GROUP = re.compile(r"\s*\{([^{}]*)\}")
 _TEXT_COMMANDS = {"mathrm", "text", "mathit", "operatorname", "mathbf", "boldsymbol", "textrm", "mathsf", "bm", "vec"}
@@ -117,6 +118,8 @@ def _read(text: str, at: int, found: list[Token]) -> int:
     character = text[at]
     if character.isspace() or character in _INVISIBLE:
         return at + 1
+    if match := _ADDRESS.match(text, at):
+        return _address(match, found)
     if match := _NUMBER.match(text, at):
         found.append(Token("number", match[0], match.span()))
         return match.end()
@@ -134,6 +137,14 @@ def _read(text: str, at: int, found: list[Token]) -> int:
             found.append(Token("operator", spelled, (at, at + len(sign))))
             return at + len(sign)
     return _letter(text, at, found)
+
+
+def _address(match: re.Match[str], found: list[Token]) -> int:
+    """Read the address of a quantity of a network of layers, w1[2->0], as one word; a d before it stays."""
+    letter = "delta" if match[2] in ("δ", "\\delta") else match[2]
+    units = match[4] if match[5] is None else f"{match[4]}->{match[5]}"
+    found.append(Token("word", f"{match[1]}{letter}{match[3]}[{units}]", match.span()))
+    return match.end()
 
 
 def _word(text: str, match: re.Match[str], found: list[Token]) -> int:

@@ -58,21 +58,17 @@ class Whole:
     def scale_finding(self, ratio: float, span: Span) -> Finding:
         """A constant too many or too few."""
         size = fraction(ratio)
-        why = "the constant must be that of this loss: " + self.loss_text
+        why = "the constant must be that of this loss: " + self.facts.names.loss_text
         if math.isclose(ratio, 2):
-            why = f"the 2 that comes down from the square cancels the 1/2 of this loss, {self.loss_text}"
+            why = f"the 2 that comes down from the square cancels the 1/2 of this loss, {self.facts.names.loss_text}"
         elif math.isclose(ratio, 0.5):
-            why = f"a 2 comes down from the square of this loss, {self.loss_text}"
+            why = f"a 2 comes down from the square of this loss, {self.facts.names.loss_text}"
         message = f"It is {size} times what it should be: {why}."
         if math.isclose(ratio, 2) or math.isclose(ratio, 0.5):
             other = "without the 1/2" if math.isclose(ratio, 2) else "with a 1/2 in front"
             message += f" It would be right for that loss {other}."
         fix = applied(self.facts.text, [rescaled(self.facts.text, self.facts.right, ratio)])
         return Finding("wrong_scale", span, message, fix)
-
-    @property
-    def loss_text(self) -> str:
-        return f"{self.facts.program.loss} = {to_text(self.facts.program.formulas[self.facts.program.loss])}"
 
     def not_differentiated(self, right: Vector) -> str | None:
         """Return what the side is, where it is the quantity on top or the part of it that matters, up to a constant."""

@@ -7,20 +7,16 @@ from pathlib import Path
 
 from backstory.checking.verdict import Verdict
 from backstory.cli.report import console
-from backstory.errors import ConfigurationError
 from backstory.model.formulas import Formulas
+from backstory.model.network import load
 
 MODEL_SUFFIX = ".safetensors"
 
 
 def run(network: Path, equation: str, form: str, teach: bool) -> int:
     """Print a verdict, or tell it step by step; return the exit code."""
-    if network.suffix == MODEL_SUFFIX:
-        raise ConfigurationError(
-            "check judges equations about a network written as formulas. "
-            f"Got a model file, {str(network)!r}; write its formulas to a text file."
-        )
-    verdict = Formulas.read(network).check(equation)
+    checked = load(network) if network.suffix == MODEL_SUFFIX else Formulas.read(network)
+    verdict = checked.check(equation)
     if form == "json":
         print(json.dumps(verdict.to_dict()))
     elif teach:

@@ -31,6 +31,7 @@ from backstory.training.schedules import Plan, Schedule, count, flag
 from backstory.training.trainer import Memory, Options, Trainer, divergence
 
 if TYPE_CHECKING:
+    from backstory.checking.verdict import Verdict
     from backstory.model.flow import GradientFlow, SampleGradients
     from backstory.story.layer import LayerStory
     from backstory.story.story import Story
@@ -279,6 +280,42 @@ class Network:
         if isinstance(chosen, LBFGS):
             raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use SGD, or Adam.")
         return explain(self, quantity, X, y, row, chosen, stale)
+
+    def check(self, equation: str, x: Any = None, y: Any = None) -> Verdict:
+        r"""Judge an equation about this network: is it right, and if not, which factor is wrong.
+
+        Parameters
+        ----------
+        equation : str
+            ASCII, Unicode or LaTeX. Names are ``w_{jk}^{(l)}`` (to unit j from unit k), ``z_j^l``, ``a_j^l``,
+            ``\delta_j^l``, ``b_j^l``, ``x_k``, ``y_j``, ``\hat y_j``, with numbers or free indices; ``W^{(l)}`` and
+            the like for whole layers; or addresses such as ``w1[2->0]``. It is judged over all values of the
+            parameters, and of the indices.
+        x : array_like (n_in,), optional
+        y : array_like as for one row of `loss`, optional
+            The row for which numbers are shown, where the whole network is small enough to be judged as it is.
+
+        Returns
+        -------
+        Verdict
+            Never raises on text: what cannot be read has the status "unreadable".
+
+        Raises
+        ------
+        DataError, ConfigurationError
+            Where `x` or `y` do not fit the network.
+
+        Examples
+        --------
+        >>> net = Network([3, 4, 2], hidden="sigmoid", seed=0)
+        >>> net.check("delta_k^(1) = sum_j w_jk^(2) delta_j^(2) f'(z_k^(1))").ok
+        True
+        >>> net.check("delta_k^(1) = w_jk^(2) delta_j^(2) f'(z_k^(1))").findings[0].kind
+        'missing_sum'
+        """
+        from backstory.model.checks import check
+
+        return check(self, equation, x, y)
 
     def gradient_flow(self, X: Any, y: Any) -> GradientFlow:
         """Follow the gradient back through the layers: how much each kind of factor shrinks or grows it.

@@ -63,10 +63,19 @@ def test_teaching_goes_on_at_enter(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert run("check", TWO, RIGHT, "--teach").out == "It is right.\n"
 
 
-@pytest.mark.parametrize("path", ["no.txt", "no.safetensors"])
-def test_errors_are_one_sentence(run: Run, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("no.txt", "No such file or directory: 'no.txt'."),
+        (
+            "no.safetensors",
+            "No model file at 'no.safetensors'; check the path, or write one with net.save(path).",
+        ),
+    ],
+)
+def test_errors_are_one_sentence(run: Run, path: str, message: str) -> None:
     result = run("check", path, RIGHT)
-    assert (result.code, result.out, result.err) == (2, "", f"Error: No such file or directory: {path!r}.\n")
+    assert (result.code, result.out, result.err) == (2, "", f"Error: {message}\n")
 
 
 def test_a_model_file_is_a_network_of_layers(run: Run, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -101,16 +101,7 @@ class Judge:
         return f"{begun} {to_text(_primed(chain(graph, by, of).formulas, graph))}"
 
     def mended(self, text: str) -> str:
-        """Go on mending until the equation is right; return nothing where that does not come about."""
-        for _ in range(_MOST_MENDED):
-            found = self.judged(text)
-            if found.ok:
-                return text
-            fix = found.findings[0].fix if found.findings else ""
-            if not fix or fix == text:
-                break
-            text = fix
-        return ""
+        return mended(text, self.judged)
 
     def judged(self, text: str) -> Verdict:
         """Judge an equation, its mended forms unseen."""
@@ -120,6 +111,19 @@ class Judge:
             return Judgment(self, equation, free, self.values).verdict()
         except (ExpressionError, RecursionError) as error:
             return unreadable(text, error)
+
+
+def mended(text: str, judged: Callable[[str], Verdict]) -> str:
+    """Go on mending until the equation is right; return nothing where that does not come about."""
+    for _ in range(_MOST_MENDED):
+        found = judged(text)
+        if found.ok:
+            return text
+        fix = found.findings[0].fix if found.findings else ""
+        if not fix or fix == text:
+            break
+        text = fix
+    return ""
 
 
 def unreadable(text: str, error: ExpressionError | RecursionError) -> Verdict:

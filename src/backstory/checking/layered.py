@@ -13,7 +13,7 @@ from backstory.checking.equation import Equation, Ratio, SumOver, Written
 from backstory.checking.free_diagnosis import FreeDiagnosis
 from backstory.checking.indexed_names import Absent, Convention, IndexedNames, Parsed, Style, part
 from backstory.checking.instances import Environment, Instances, names_in
-from backstory.checking.judge import Judge, Judgment, WithFree, free_names, unreadable
+from backstory.checking.judge import Judge, Judgment, WithFree, free_names, mended, unreadable
 from backstory.checking.layers import Layers, Units, named_units
 from backstory.checking.meaning import TOTAL, Reading
 from backstory.checking.points import Point, Sampler
@@ -50,6 +50,12 @@ class LayeredJudge:
         values : mapping of str to float, optional
             What stands at an address, for the numbers shown.
         """
+        found = self.judged(text, values)
+        fixes = {each.fix: mended(each.fix, self.judged) for each in found.findings if each.fix}
+        return replace(found, findings=tuple(replace(each, fix=fixes.get(each.fix, "")) for each in found.findings))
+
+    def judged(self, text: str, values: Values | None = None) -> Verdict:
+        """Judge an equation, its mended forms unseen."""
         free = free_names(text)
         try:
             equation = read_equation(text, WithFree(self.spelling, free))

@@ -59,3 +59,13 @@ def test_cancelling_paths_and_shared_parameters() -> None:
 
 def test_nothing_is_said_where_there_is_nothing_to_say() -> None:
     assert notes_of(UNIT.format(x=1, w=0.5, v=2, f="tanh"), "w") == ""
+
+
+def test_kinks_of_losses_and_of_elementary_functions() -> None:
+    net = bs.Network([1, 1], loss="absolute_error", initializer="zeros", seed=0)
+    (note,) = [note for note in net.explain("w1[0->0]", [2.0], [0.0]).notes if "no derivative" in note]
+    assert note.startswith("absolute_error has no derivative at a1[0] = 0. By convention: ")
+    assert "The slope at a = y is 0." in note
+    assert "abs(w*x) has no derivative where what it takes is 0" in notes_of("x = 2\nw = 0\nL = abs(w*x) + w", "w")
+    assert "max(w, x) has no derivative where both are equal" in notes_of("x = 2\nw = 2\nL = max(w, x)", "w")
+    assert "no derivative" not in notes_of("x = 2\nw = 3\nL = max(w, x)", "w")

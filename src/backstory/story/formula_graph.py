@@ -14,12 +14,18 @@ from backstory.expressions import (
     Number,
     derivative,
     evaluate,
+    names,
+    to_text,
     walk,
 )
 from backstory.expressions.differentiate import Rule
 from backstory.functions.activation import Activation, builtin, call_rule
 from backstory.story.graph import EdgeKind, Graph, NodeKind
 from backstory.story.program import Program, aggregated
+
+_TIES = {"abs": "what it takes is 0", "max": "both are equal", "min": "both are equal"}
+_TIED = "the slope of abs at 0 is 0, that of max and min at a tie that of a constant argument."
+"""Functions that have no derivative where their argument is 0 or their arguments are equal."""
 
 TANH = builtin("tanh")
 """A row that is an elementary function too, so that it is not among those that a formula calls by their rows."""
@@ -105,6 +111,15 @@ class FormulaGraph(Graph):
         if not isinstance(formula, Call):
             return None
         return TANH if formula.function == "tanh" else self.program.rows.get(formula.function)
+
+    def kink(self, source: str, target: str) -> str:
+        for node in walk(self.program.formulas[target]):
+            if isinstance(node, Call) and node.function in _TIES:
+                first, second = (*node.args, Number(0))[:2]
+                values = [evaluate(each, self.values, self.program.functions) for each in (first, second)]
+                if values[0] == values[1] and source in names(node):
+                    return f"{to_text(node)} has no derivative where {_TIES[node.function]}. By convention: {_TIED}"
+        return super().kink(source, target)
 
     @cached_property
     def loss_parts(self) -> frozenset[str]:

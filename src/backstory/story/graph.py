@@ -113,6 +113,13 @@ class Graph:
         """Return the row of the function that a quantity applies to one other, or None where it does not."""
         return None
 
+    def kink(self, source: str, target: str) -> str:
+        """Return the convention for a local derivative where the function has none, as at relu's 0; else nothing."""
+        row = self.activation(target)
+        if row is None or self.values[source] not in row.kinks:
+            return ""
+        return f"{row.name} has no derivative at {source} = {self.values[source]:g}. By convention: {row.note}"
+
     @cached_property
     def _totals(self) -> dict[str, Mapping[str, float]]:
         return {}

@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from backstory.errors import ConfigurationError
-from backstory.expressions import Call, Expr, Name, Number, evaluate, names, simplify, substitute
+from backstory.expressions import Call, Expr, Name, Number, evaluate, names, parse, simplify, substitute
 from backstory.functions.activation import Activation
 from backstory.functions.loss import Loss
 from backstory.functions.rows import constants
@@ -220,6 +220,15 @@ class NetworkGraph(Graph):
             return None
         row = self.row.activations[address.layer - 1]
         return None if row.couples else row
+
+    def kink(self, source: str, target: str) -> str:
+        start, loss = read_address(source), self.row.loss
+        if target != self.loss_name or start is None or start.letter != "a":
+            return super().kink(source, target)
+        output, aim = self.row.value(start), {"y": float(self.row.y[start.unit])}
+        if not any(evaluate(parse(kink), aim) == output for kink in loss.kinks):
+            return ""
+        return f"{loss.name} has no derivative at {source} = {output:g}. By convention: {loss.note}"
 
     @property
     def couples(self) -> bool:

@@ -96,6 +96,5 @@ def _shared(graph: Graph, by: str, paths: Sequence[Path]) -> Iterator[str]:
 def _kinks(graph: Graph, paths: Sequence[Path]) -> Iterator[str]:
     """Name the convention that holds where a function has no derivative."""
     for source, target in dict.fromkeys(pair for path in paths for pair in pairwise(path.nodes)):
-        row = graph.activation(target)
-        if row is not None and graph.values[source] in row.kinks:
-            yield f"{row.name} has no derivative at {source} = {shown(graph.values[source])}. By convention: {row.note}"
+        if convention := graph.kink(source, target):
+            yield convention

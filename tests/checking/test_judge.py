@@ -96,3 +96,53 @@ def test_what_is_offered_as_mended_is_right(network: str, equation: str, expecte
     assert fixes or expected == "wrong_definition"
     for fix in fixes:
         assert FORMULAS[network].check(fix).ok, fix
+
+
+@pytest.mark.parametrize(
+    ("equation", "kind", "at", "message"),
+    [
+        (
+            "dL/dw1 = sigmoid*x1",
+            "unreadable",
+            9,
+            "'sigmoid' is a function. Write its argument in parentheses: sigmoid(…).",
+        ),
+        ("dL/dw1 = log x1", "unreadable", 9, "'log' is a function. Write its argument in parentheses: log(…)."),
+        ("dL/dw1 = 1e200*x1", "unreadable", 9, "A number must be at most 1e+100."),
+        ("dL/dw1 = " + "9" * 400, "unreadable", 9, "A number must be at most 1e+100."),
+        ("dL/dw1 = " + "*".join(["h1"] * 600), "unreadable", 0, "It is nested too deep, or too long."),
+    ],
+)
+def test_what_cannot_be_read_is_said_at_its_place(equation: str, kind: str, at: int, message: str) -> None:
+    verdict = FORMULAS["A"].check(equation)
+    assert verdict.status == "unreadable"
+    assert (verdict.findings[0].kind, verdict.findings[0].span[0]) == (kind, at)
+    assert verdict.findings[0].message == message
+
+
+def test_a_long_equation_is_judged_but_not_searched() -> None:
+    verdict = FORMULAS["A"].check("dL/dw1 = " + " + ".join(["x1*h1"] * 150))
+    assert verdict.findings[0].message == (
+        "The two sides differ. It is too long to tell where; check its terms one by one."
+    )
+
+
+def test_functions_and_names_with_several_underscores() -> None:
+    formulas = bs.Formulas.read("x = 1\nt = 1\nw = 0.5\na1_2 = leaky_relu(w*x)\nL = 1/2*(a1_2 - t)^2")
+    assert formulas.check("dL/dw = delta_a1_2*x").ok
+    assert formulas.check("delta_a1_2 = (a1_2 - t)*leaky_relu'(z_a1_2)").ok
+
+
+def test_a_dead_unit_hides_no_mistake() -> None:
+    text = "x = 1\nt = 1\nw1 = 1\nw2 = 1\nw3 = 1\nh = relu(w1*x)\nk = relu(w2*h)\ny = relu(w3*k)\nL = 1/2*(y - t)^2"
+    formulas = bs.Formulas.read(text)
+    right = "dL/dw1 = (y - t)*relu'(z_y)*w3*relu'(z_k)*w2*relu'(z_h)*x"
+    assert formulas.check(right).ok
+    for wrong in (right.replace("w3", "w3*w3"), right.replace("*relu'(z_h)", "*x"), right.replace("*x", "")):
+        assert not formulas.check(wrong).ok
+
+
+def test_a_bias_s_one_may_be_left_out_but_an_identity_s_only_here() -> None:
+    formulas = bs.Formulas.read("x = 1\nt = 1\nw = 2\nb = 1\nz = w*x + b\ny = identity(z)\nL = 1/2*(y - t)^2")
+    assert formulas.check("dL/db = dL/dz").ok
+    assert formulas.check("dL/dz = dL/dy").status == "right_here_only"

@@ -12,6 +12,10 @@ from backstory.checking.products import Explanation, Products
 from backstory.checking.repairs import Repairs
 from backstory.checking.verdict import Finding
 from backstory.checking.whole import Whole
+from backstory.expressions.transform import size
+
+MOST_PARTS = 400
+"""A side of more parts is not searched, as that would take long."""
 
 
 class Diagnosis:
@@ -29,6 +33,9 @@ class Diagnosis:
         """What is wrong, the most telling first."""
         if self.facts.ends is None:
             return self.definitions.of_a_quantity()
+        if size(self.facts.right) > MOST_PARTS:
+            message = "The two sides differ. It is too long to tell where; check its terms one by one."
+            return [Finding("wrong_factor", self.facts.right.span or (0, len(self.facts.text)), message)]
         if found := self.chains.link_findings():
             return _distinct(found)
         if found := list(self.whole.findings()):

@@ -129,7 +129,9 @@ def mended(text: str, judged: Callable[[str], Verdict]) -> str:
 def unreadable(text: str, error: ExpressionError | RecursionError) -> Verdict:
     """Return the verdict on what cannot be read."""
     if isinstance(error, RecursionError):
-        return Verdict(text, "unreadable", (Finding("unreadable", (0, len(text)), "It is nested too deep."),))
+        return Verdict(
+            text, "unreadable", (Finding("unreadable", (0, len(text)), "It is nested too deep, or too long."),)
+        )
     kind: Kind = "unknown_name" if error.problem.startswith("Unknown name") else "unreadable"
     end = min(error.position + 1, len(text))
     message = f"{error.problem} {error.hint}".strip()

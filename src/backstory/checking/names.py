@@ -117,9 +117,15 @@ class FlatNames(Names):
         super().__init__(program)
         own = [*program.leaves, *program.samples, *program.formulas]
         self.own = {squeezed(name): name for name in reversed(own)}
+        self._known: dict[Written, Meaning | None] = {}
 
     def meaning(self, name: Written) -> Meaning | None:
         """Return what a name stands for, or None where it stands for nothing here."""
+        if name not in self._known:
+            self._known[name] = self._meaning(name)
+        return self._known[name]
+
+    def _meaning(self, name: Written) -> Meaning | None:
         if name.above:
             return None
         plain = squeezed(name.base + name.below)

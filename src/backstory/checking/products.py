@@ -52,6 +52,7 @@ class Products:
 
     def __init__(self, facts: Facts, paths: Paths) -> None:
         self.facts, self.paths = facts, paths
+        self._pieces: dict[tuple[str, str], list[Piece]] = {}
 
     def explanations(self, term: Term) -> Iterator[Explanation]:
         """Compare a term with each path, with all paths, and with all paths through one quantity."""
@@ -163,6 +164,11 @@ class Products:
         return [piece for pair in links for piece in self.link_pieces(pair)]
 
     def link_pieces(self, pair: tuple[str, str]) -> list[Piece]:
+        if pair not in self._pieces:
+            self._pieces[pair] = self.found_pieces(pair)
+        return self._pieces[pair]
+
+    def found_pieces(self, pair: tuple[str, str]) -> list[Piece]:
         local = self.facts.derivatives(*pair)
         kind = self.link_kind(pair, local)
         found = []

@@ -36,6 +36,7 @@ from backstory.expressions import Add, Call, Div, Expr, Mul, Neg, Number, Pow, S
 
 MAX_DEPTH = 60
 MAX_EXPONENT = 64
+MOST_NUMBER = 1e100
 _INDICES = set("jklinmpq")
 _ELEMENTARY = {"exp", "log", "ln", "sin", "cos", "tan", "tanh", "sinh", "cosh", "sqrt", "abs", "sign"}
 
@@ -217,6 +218,8 @@ class _Reader:
         token = self.token
         if token.kind == "number":
             self.take()
+            if not float(token.text) <= MOST_NUMBER:
+                raise self.error(f"A number must be at most {MOST_NUMBER:g}.", token.span[0])
             return Number(int(token.text) if token.text.isdigit() else float(token.text), span=token.span)
         if self.at("frac"):
             return self.fraction()
@@ -277,6 +280,9 @@ class _Reader:
         return self.ratio(of, by, start)
 
     def ratio(self, of: Written, by: Written, start: int) -> Expr:
+        if not self.vocabulary.known(by):
+            at = by.span[0] if by.span else start
+            raise self.error(f"{str(by)!r} is a function; nothing is differentiated by it.", at)
         if self.vocabulary.function(of.base) and not self.vocabulary.known(of):
             return Applied(of, by, 1, span=(start, self.end))
         held: list[Written] = []
@@ -391,6 +397,9 @@ class _Reader:
             return Transposed(name, span=(start, self.end))
         if self.at("(") and self.vocabulary.function(word) and not self.vocabulary.known(name):
             return self.applied(name, 0, start)
+        if (word in _ELEMENTARY or self.vocabulary.function(word)) and not self.vocabulary.known(name):
+            hint = f"Write its argument in parentheses: {word}(…)."
+            raise self.error(f"{str(name)!r} is a function.", start, hint)
         plain_and_unknown = not below and not above and not self.vocabulary.known(name)
         if plain_and_unknown and (several := self.together(word, start)) is not None:
             return several

@@ -43,7 +43,28 @@ SIGNS = [
     "\n",
     "\0",
 ]
-WORDS = ["w1", "h1", "o1", "L", "dL", "dw1", "sigma", "f'", "delta_", "sum_j", "x1", "y2", "9^9", "1e308", "exp", "log", "eta", "f", "e", "deta"]
+WORDS = [
+    "w1",
+    "h1",
+    "o1",
+    "L",
+    "dL",
+    "dw1",
+    "sigma",
+    "f'",
+    "delta_",
+    "sum_j",
+    "x1",
+    "y2",
+    "9^9",
+    "1e308",
+    "exp",
+    "log",
+    "eta",
+    "f",
+    "e",
+    "deta",
+]
 
 
 def random_bytes(generator: random.Random) -> str:

@@ -165,6 +165,23 @@ def test_a_single_wrong_one_of_many_is_found() -> None:
     assert report.measured < 100
 
 
+def test_what_is_handed_back_wrongly_is_placed_between_two_arrays() -> None:
+    def deep(p: list[Any]) -> float:
+        return float((np.tanh(A @ p[0]) @ p[1] - 1).T @ (np.tanh(A @ p[0]) @ p[1] - 1))
+
+    def slip(p: list[Any]) -> list[Any]:
+        a = np.tanh(A @ p[0])
+        dz = 2 * (a @ p[1] - 1)
+        return [A.T @ np.outer(dz, p[1]), a.T @ dz]
+
+    report = bs.audit(deep, slip, [W, b])
+    assert (report.verdict, report.kind) == ("fail", "one_layer")
+    three = bs.audit(lambda p: deep(p[1:]) + p[0] @ p[0], lambda p: [0 * p[0] + 1, *slip(p[1:])], [np.ones(2), W, b])
+    assert (three.verdict, three.kind) == ("fail", "earlier_layers")
+    assert "handed back from at[2] to at[1]" in three.cause
+    assert "bs.audit(network, X, y, gradient=...) names the slip itself" in three.cause
+
+
 def test_a_few_wrong_ones_are_listed() -> None:
     at = np.linspace(-1.0, 1.0, 30)
 

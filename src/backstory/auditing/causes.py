@@ -370,9 +370,17 @@ def by_layer(evidence: Evidence) -> Cause | None:
             "earlier_layers",
             f"The derivatives by {last} and everything before it are wrong, those by {next_one} and later are "
             f"right. So the slip is in what is handed back from {next_one} to {last}: the activation's derivative "
-            f"there, or the weights that it goes back through.",
+            f"there, or the weights that it goes back through.{_more_can_be_told(evidence)}",
         )
     return None
+
+
+def _more_can_be_told(evidence: Evidence) -> str:
+    """Say how the slip itself would be named, where two functions hide the network."""
+    problem = evidence.measured.problem
+    if problem.alternatives is not None or problem.locate is not None:
+        return ""
+    return " Rebuilt as a bs.Network, bs.audit(network, X, y, gradient=...) names the slip itself."
 
 
 def _of_layer(evidence: Evidence, layer: str) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backstory.checking.equation import Written
-from backstory.checking.index_repairs import Repair, repairs
+from backstory.checking.index_repairs import Repair, index_repairs
 from backstory.checking.indexed_names import Absent
 from backstory.checking.instances import Environment, Instances
 from backstory.checking.judge import Judge, Judgment, WithFree
@@ -129,7 +129,7 @@ class FreeDiagnosis:
         """Return the first change that makes the equation right for all values of the indices."""
         until = time.perf_counter() + _PATIENCE
         judgment, instances = self.judgment, self.instances
-        changes = repairs(self.text, instances.left, instances.right, judgment.spelling, instances.unbound)
+        changes = index_repairs(self.text, instances.left, instances.right, judgment.spelling, instances.unbound)
         tried = {self.text}
         for change in changes:
             if time.perf_counter() > until:

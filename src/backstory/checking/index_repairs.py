@@ -27,7 +27,9 @@ class Repair:
     text: str
 
 
-def repairs(text: str, left: Expr, right: Expr, spelling: IndexedNames, unbound: tuple[str, ...]) -> Iterator[Repair]:
+def index_repairs(
+    text: str, left: Expr, right: Expr, spelling: IndexedNames, unbound: tuple[str, ...]
+) -> Iterator[Repair]:
     """Yield the changes of the right side, the most telling first.
 
     Parameters

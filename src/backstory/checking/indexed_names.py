@@ -129,7 +129,10 @@ class IndexedNames:
         )
 
     def nearest(self, name: Written) -> str | None:
-        """Return a way to write names here that is spelled most like this one."""
+        """Return a way to write names here that is spelled most like this one; with a layer, where that is missing."""
+        if name.base in _LETTERS:
+            shown = name.base + (f"_{name.below}" if name.below else "")
+            return f"{shown}^(1)" if not name.above and _LETTERS[name.base] not in ("x", "y", "output") else None
         return nearest(name.base, [*_LETTERS, "L"])
 
     def has_layer(self, word: str) -> bool:

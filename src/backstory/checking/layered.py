@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import product
 
 from backstory.checking.address_names import AddressNames
+from backstory.checking.array_judge import ArrayJudgment
 from backstory.checking.equation import Equation, Ratio, SumOver, Written
 from backstory.checking.free_diagnosis import FreeDiagnosis
 from backstory.checking.indexed_names import Absent, Convention, IndexedNames, Parsed, Style, part
@@ -59,6 +60,9 @@ class LayeredJudge:
         free = free_names(text)
         try:
             equation = read_equation(text, WithFree(self.spelling, free))
+            names = [name for side in equation.sides for name in names_in(side)]
+            if any(map(self.spelling.is_array, names)):
+                return ArrayJudgment(self, equation, free).verdict()
             return LayeredJudgment(self, equation, free, values or {}).verdict()
         except (ExpressionError, RecursionError) as error:
             return unreadable(text, error)
@@ -70,6 +74,10 @@ class LayeredJudge:
             sampler = Sampler(program, self.layers.derivative, self.layers.prepare)
             self._judges[units] = Judge(program, names=AddressNames(program, self.layers), sampler=sampler)
         return self._judges[units]
+
+    def address_names(self, units: Units) -> AddressNames:
+        """Return the names of the network of these units."""
+        return AddressNames(self.judge(units).program, self.layers)
 
     def generic(self, units: Units, whole: bool) -> Judge:
         """Return a judge for whom the derivatives of identity activations are any numbers.

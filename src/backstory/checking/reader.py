@@ -227,6 +227,8 @@ class _Reader:
             return self.derivative()
         if self.at("sum"):
             return self.summation()
+        if token.text == "nabla":
+            return self.nabla()
         if token.kind == "word":
             return self.derivative() if self.begins_differential() else self.word()
         if self.at("(", "[", "{"):
@@ -278,6 +280,14 @@ class _Reader:
         if of is None:
             of = self.name()
         return self.ratio(of, by, start)
+
+    def nabla(self) -> Expr:
+        """Read ∇_a C: the derivatives of C by all units of a layer, the last unless another is named."""
+        start = self.take().span[0]
+        self.expect("_", hint="Write what it is the derivative by: \\nabla_a C.")
+        by, _, above = self.group().partition("^")
+        name = Written(by, "", above or "L", span=(start, self.end))
+        return self.ratio(self.name(), self.checked(name), start)
 
     def ratio(self, of: Written, by: Written, start: int) -> Expr:
         if not self.vocabulary.known(by):
@@ -388,6 +398,9 @@ class _Reader:
         start = self.token.span[0]
         word = self.take().text
         below, above, primes = self.scripts(word)
+        if above.endswith("T") and len(above) > 1:
+            name = self.checked(Written(word, below, above[:-1], span=(start, self.end)))
+            return Transposed(name, span=(start, self.end))
         if below and self.vocabulary.function(f"{word}_{below}"):
             word, below = f"{word}_{below}", ""
         name = Written(word, below, above, span=(start, self.end))

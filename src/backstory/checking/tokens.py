@@ -161,7 +161,7 @@ def _word(text: str, match: re.Match[str], found: list[Token]) -> int:
 def _letter(text: str, at: int, found: list[Token]) -> int:
     """Read a letter beyond ASCII: Greek, or with an accent."""
     apart = unicodedata.normalize("NFD", text[at])
-    word = GREEK.get(text[at])
+    word = "nabla" if text[at] == "∇" else GREEK.get(text[at])
     if word is None and len(apart) == 2 and apart[0].isascii() and apart[1] in ACCENTS:
         word = apart[0] + ACCENTS[apart[1]]
     if word is None:

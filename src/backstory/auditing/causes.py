@@ -332,7 +332,7 @@ def few_parameters(evidence: Evidence) -> Cause | None:
         return None
     for block in problem.blocks:
         part = evidence.part(evidence.within(block))
-        if part.wrong.sum() > 0.25 * len(part.places):
+        if part.wrong.sum() > 0.25 * np.count_nonzero(part.claimed):  # 0 agrees whatever is done to an array
             return None
     names = listed([problem.entry(int(place)) for place in wrong])
     return Cause(

@@ -82,3 +82,16 @@ def test_a_bias_s_one_may_be_left_out_but_an_identity_s_only_here() -> None:
     formulas = bs.Formulas.read("x = 1\nt = 1\nw = 2\nb = 1\nz = w*x + b\ny = identity(z)\nL = 1/2*(y - t)^2")
     assert formulas.check("dL/db = dL/dz").ok
     assert formulas.check("dL/dz = dL/dy").status == "right_here_only"
+
+
+def test_a_reading_that_mixes_total_and_direct_effects() -> None:
+    skip = bs.Formulas.read("x = 1\nw = 2\nv = 3\nt = 0\nh = tanh(w*x)\ny = v*h + x*w\nL = 1/2*(y - t)^2")
+    assert skip.check("dL/dw = dL/dy*(dy/dw + dy/dh*dh/dw)").reading == "partial"
+    verdict = skip.check("dL/dw = dL/dh*dh/dw + dL/dy*dy/dw")
+    assert verdict.status == "right_in_convention"
+    (finding,) = verdict.findings
+    assert finding.kind == "double_path"
+    assert verdict.text[slice(*finding.span)] == "dy/dw"
+    assert finding.fix == "dL/dw = dL/dh*dh/dw + dL/dy*dy/dw|_{h}"
+    assert skip.check(finding.fix).ok
+    assert skip.check("dL/dw = dL/dy*dy/dw").ok

@@ -285,31 +285,39 @@ class Judgment:
         factors = ratios(self.right)
         if not 2 <= len(factors) <= _MOST_MIXED:
             return None
-        spans = [factor.span for factor in factors if factor.span]
-        for size in range(1, len(spans)):
-            for chosen in combinations(spans, size):
+        direct = [factor.span for factor in factors if factor.span and any(self.direct_values(factor))]
+        for size in range(1, min(len(direct) + 1, len(factors))):
+            for chosen in combinations(direct, size):
                 if self.equal(Reading(partials=frozenset(chosen)), left=TOTAL):
                     return self.told("right_in_convention", [self.mixed_finding(factors, chosen)])
         return None
 
+    def direct_values(self, factor: Ratio) -> list[float]:
+        """What a derivative is as the partial of its quantity's own formula; all zero where that does not name it."""
+        return self.values(factor, Reading(partial=True))
+
     def mixed_finding(self, factors: Sequence[Ratio], chosen: tuple[tuple[int, int], ...]) -> Finding:
         text = self.equation.text
-        total, mine = self.values(self.right), self.values(self.left)
         partial = next(factor for factor in factors if factor.span == chosen[0])
         written = text[slice(*partial.span)] if partial.span else ""
-        more = abs(total[0]) > abs(mine[0])
-        held = ", ".join(
-            sorted({str(other.of) for other in factors if other is not partial and other.of != partial.of})
+        of, by = Meaning(self.judge.names).nodes(partial)
+        point = self.points[0]
+        others = {self.judge.names.meaning(name): str(name) for other in factors for name in (other.of, other.by)}
+        between = sorted(
+            name
+            for meaning, name in others.items()
+            if meaning is not None and meaning.node not in (of, by)
+            if point.total(of, meaning.node) and point.total(meaning.node, by)
         )
+        held = ", ".join(between)
         start, end = chosen[0]
-        fix = f"{text[:end]}|_{{{held}}}{text[end:]}" if held else ""
         return Finding(
-            "double_path" if more or len(chosen) else "missing_path",
+            "double_path" if 2 * len(chosen) <= len(factors) else "missing_path",
             (start, end),
             f"{written} as a total derivative already holds the way through {held or 'the others'}, which another term "
             f"counts again. It is right only if {written} means the direct effect alone, "
             f"{held or 'the rest'} held fixed.",
-            fix,
+            f"{text[:end]}|_{{{held}}}{text[end:]}" if held else "",
         )
 
     def has_delta(self) -> bool:

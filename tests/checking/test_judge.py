@@ -95,3 +95,10 @@ def test_a_reading_that_mixes_total_and_direct_effects() -> None:
     assert finding.fix == "dL/dw = dL/dh*dh/dw + dL/dy*dy/dw|_{h}"
     assert skip.check(finding.fix).ok
     assert skip.check("dL/dw = dL/dy*dy/dw").ok
+
+
+def test_the_derivative_of_another_function() -> None:
+    finding = FORMULAS["A"].check("dL/dw5 = (o1-y1)*tanh'(z_o1)*h1").findings[0]
+    assert finding.kind == "wrong_factor"
+    assert "another function's derivative" in finding.message
+    assert FORMULAS["A"].check(finding.fix).ok

@@ -296,7 +296,12 @@ class Repairs:
     def instead(self, slot: Slot, quantity: Quantity) -> Finding:
         """One factor in the place of another."""
         tree, node = quantity.tree, slot.node
-        if isinstance(node, Applied) and node.primes and quantity.role == "slope":
+        if (
+            isinstance(node, Applied)
+            and node.primes
+            and quantity.role == "slope"
+            and not self.at_its_sum(slot, quantity)
+        ):
             tree = replace(node, arg=written(quantity.by))
         kind, reason = self.kind_of_swap(slot, quantity)
         message = f"{self.shown(slot)} stands where {self.spelling.text(tree)} belongs: {reason}"
@@ -312,10 +317,18 @@ class Repairs:
             given = self.facts.names.meaning(node.arg) if isinstance(node.arg, Written) else None
             if given is not None and given.node == of:
                 return "wrong_argument", f"the derivative is taken at the weighted sum {by}, not at {of}."
+            if self.at_its_sum(slot, quantity):
+                return "wrong_factor", f"that is another function's derivative: {why}"
             return "wrong_layer", f"the derivative of this link is taken at {by}: {why}"
         if self.role_of(slot) == "weight" == quantity.role:
             return "wrong_index", f"that is the weight between {by} and {of}: {why}"
         return "wrong_factor", why
+
+    def at_its_sum(self, slot: Slot, quantity: Quantity) -> bool:
+        """Whether f'(z) stands there for the right z."""
+        arg = slot.node.arg if isinstance(slot.node, Applied) else None
+        given = self.facts.names.meaning(arg) if isinstance(arg, Written) else None
+        return given is not None and given.node == quantity.by
 
     def role_of(self, slot: Slot) -> str:
         """What a factor of the equation is meant to be."""

@@ -14,8 +14,6 @@ from backstory.checking.verdict import Kind, Status
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 EVERYTHING = (*catalogue().rows, *catalogue().sources)
-JUDGED = [entry for entry in EVERYTHING if not entry.needs]
-WAITING = [entry for entry in EVERYTHING if entry.needs]
 
 
 @cache
@@ -28,7 +26,7 @@ def network(name: str) -> bs.Formulas | bs.Network:
     return bs.Network(**{key: value for key, value in described.items() if key != "title"})
 
 
-@pytest.mark.parametrize("entry", JUDGED, ids=lambda entry: f"{entry.number} {entry.equation}")
+@pytest.mark.parametrize("entry", EVERYTHING, ids=lambda entry: f"{entry.number} {entry.equation}")
 def test_each_equation_gets_its_verdict(entry: Entry) -> None:
     verdict = network(entry.network).check(entry.equation)
     assert verdict.status == entry.status, str(verdict)
@@ -41,21 +39,15 @@ def test_each_equation_gets_its_verdict(entry: Entry) -> None:
 
 
 @pytest.mark.parametrize(
-    "entry", [each for each in JUDGED if each.status != "right"], ids=lambda entry: f"{entry.number} {entry.equation}"
+    "entry",
+    [each for each in EVERYTHING if each.status != "right"],
+    ids=lambda entry: f"{entry.number} {entry.equation}",
 )
 def test_what_is_offered_as_mended_is_right(entry: Entry) -> None:
     fixes = [finding.fix for finding in network(entry.network).check(entry.equation).findings if finding.fix]
     assert fixes or entry.kind in ("wrong_definition", "wrong_factor", "missing_path")
     for fix in fixes:
         assert network(entry.network).check(fix).ok, fix
-
-
-@pytest.mark.parametrize("entry", WAITING, ids=lambda entry: f"{entry.number} {entry.equation}")
-def test_what_waits_is_not_judged_yet(entry: Entry) -> None:
-    """Once it is, `needs` goes, and the entry is held to its kind."""
-    verdict = network(entry.network).check(entry.equation)
-    kind = verdict.findings[0].kind if verdict.findings else ""
-    assert (verdict.status, kind) != (entry.status, entry.kind), "remove needs= from the entry"
 
 
 def test_the_table_is_whole() -> None:

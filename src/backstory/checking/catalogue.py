@@ -28,8 +28,6 @@ class Entry:
         Of the first finding; empty where it is right.
     mistake : str
         What was done, in a few words.
-    needs : str
-        What it must be read with, where that is not there yet: "matrices" or "batches".
     """
 
     equation: str
@@ -38,7 +36,6 @@ class Entry:
     status: Status = "wrong"
     kind: str = ""
     mistake: str = ""
-    needs: str = ""
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,11 @@ class IndexedNames:
             return f"{shown}^(1)" if not name.above and _LETTERS[name.base] not in ("x", "y", "output") else None
         return nearest(name.base, [*_LETTERS, "L"])
 
+    @property
+    def samples(self) -> bool:
+        """Whether sum(…) and mean(…) run over samples."""
+        return False
+
     def has_layer(self, word: str) -> bool:
         """Whether a raised number behind a word is a layer, not a power."""
         return _LETTERS.get(word) in ("w", "b", "z", "a", "delta") and not self.is_chain

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -75,13 +76,17 @@ class Judge:
             return found
         findings = [replace(each, fix=self.mended(each.fix)) if each.fix else each for each in found.findings]
         if not any(finding.fix for finding in findings):
-            findings[0] = replace(findings[0], fix=self.mended(self.canonical(text)))
+            with suppress(ExpressionError):
+                findings[0] = replace(findings[0], fix=self.mended(self.canonical(text)))
         return replace(found, findings=tuple(findings))
+
+    def vocabulary(self, text: str) -> WithFree:
+        """Return the names that an equation may hold."""
+        return WithFree(self.names, free_names(text))
 
     def canonical(self, text: str) -> str:
         """Return the left side of an equation with what it equals, as the chain rule gives it; nothing for others."""
-        names = WithFree(self.names, free_names(text))
-        left = read_equation(text, names).sides[0]
+        left = read_equation(text, self.vocabulary(text)).sides[0]
         end = left.span[1] if left.span else 0
         begun = text[: end + text[end:].index("=") + 1]
         if isinstance(left, Applied):
@@ -106,9 +111,8 @@ class Judge:
     def judged(self, text: str) -> Verdict:
         """Judge an equation, its mended forms unseen."""
         try:
-            free = free_names(text)
-            equation = read_equation(text, WithFree(self.names, free))
-            return Judgment(self, equation, free, self.values).verdict()
+            names = self.vocabulary(text)
+            return Judgment(self, read_equation(text, names), names.free, self.values).verdict()
         except (ExpressionError, RecursionError) as error:
             return unreadable(text, error)
 
@@ -161,6 +165,10 @@ class WithFree:
 
     names: Vocabulary
     free: frozenset[str]
+
+    @property
+    def samples(self) -> bool:
+        return self.names.samples
 
     def known(self, name: Written) -> bool:
         return self.names.known(name) or name.base + name.below in self.free

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from backstory.checking.equation import Applied, Written
 from backstory.errors import nearest
-from backstory.expressions import ELEMENTARY, Call, Name, to_text
+from backstory.expressions import ELEMENTARY, Call, Name, substitute, to_text
 from backstory.expressions.symbols import GREEK
 from backstory.story.program import Program
 
@@ -68,7 +68,12 @@ class Names:
     @property
     def loss_text(self) -> str:
         """The formula of the loss."""
-        return f"{self.program.loss} = {to_text(self.program.formulas[self.program.loss])}"
+        formulas = self.program.formulas
+        hidden = {name: formulas[name] for name in self.program.hidden if name in formulas}
+        shown = formulas[self.program.loss]
+        while (written := substitute(shown, hidden)) != shown:
+            shown = written
+        return f"{self.program.loss} = {to_text(shown)}"
 
     def value_of(self, weighted_sum: str) -> str:
         """Return the unit that takes a weighted sum, or the sum itself where several quantities take it."""
@@ -94,6 +99,11 @@ class Names:
     def function(self, word: str) -> bool:
         """Whether a word is a function."""
         return self.row_name(word) is not None or word in ELEMENTARY or word == "ln" or word in GENERIC
+
+    @property
+    def samples(self) -> bool:
+        """Whether sum(…) and mean(…) run over samples."""
+        return False
 
     def has_layer(self, word: str) -> bool:
         """Whether a bare number raised behind a word is a layer: it is a power."""

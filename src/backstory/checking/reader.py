@@ -50,6 +50,10 @@ class Vocabulary(Protocol):
     def function(self, word: str) -> bool:
         """Whether a word is a function where an argument in parentheses follows."""
 
+    @property
+    def samples(self) -> bool:
+        """Whether sum(…) and mean(…) run over samples."""
+
     def has_layer(self, word: str) -> bool:
         """Whether a bare number raised behind a word is a layer, not a power."""
 
@@ -241,6 +245,8 @@ class _Reader:
     def fraction(self) -> Expr:
         r"""Read \frac{…}{…}: a derivative, an operator before its quantity, or a quotient."""
         start = self.take().span[0]
+        if self.token.kind == "number" and self.token.text.isdigit() and len(self.token.text) < 3:
+            return self.short_fraction(start)
         self.expect("{", hint="Write \\frac{…}{…}.")
         if self.begins_differential():
             return self.fraction_of_differentials(start)
@@ -249,6 +255,13 @@ class _Reader:
         self.expect("{")
         bottom = self.sum()
         self.expect("}")
+        return Div(top, bottom, span=(start, self.end))
+
+    def short_fraction(self, start: int) -> Expr:
+        r"""Read \frac12 or \frac1N."""
+        token = self.take()
+        top, rest = Number(int(token.text[0]), span=token.span), token.text[1:]
+        bottom = Number(int(rest), span=token.span) if rest else self.atom()
         return Div(top, bottom, span=(start, self.end))
 
     def fraction_of_differentials(self, start: int) -> Expr:
@@ -384,8 +397,8 @@ class _Reader:
             if self.at("^"):
                 self.take()
                 self.group()
-        elif self.at("("):
-            raise self.error("What is the sum over?", start, "Write sum_j, \\sum_j or sum_{j=1}^{n}.")
+        elif self.vocabulary.samples:
+            index = "n"
         if not index:
             raise self.error("What is the sum over?", start, "Write sum_j, \\sum_j or sum_{j=1}^{n}.")
         body = self.product()
@@ -397,6 +410,9 @@ class _Reader:
         """Read a name, a function with its argument, or several names written together."""
         start = self.token.span[0]
         word = self.take().text
+        if word == "mean" and self.vocabulary.samples and self.at("("):
+            total = SumOver("n", self.postfix(), span=(start, self.end))
+            return Div(total, Written("N", span=(start, start + len(word))), span=(start, self.end))
         below, above, primes = self.scripts(word)
         if above.endswith("T") and len(above) > 1:
             name = self.checked(Written(word, below, above[:-1], span=(start, self.end)))
@@ -516,9 +532,8 @@ class _Reader:
             inside = [self.peek(2 + each) for each in range(4)]
             for count, token in enumerate(inside):
                 if token.text == close:
-                    return (0 < count <= 3 and inside[0].text in ("l", "L")) or (
-                        count == 1 and inside[0].text.isdigit()
-                    )
+                    is_index = inside[0].text.isdigit() or inside[0].text in _INDICES
+                    return (0 < count <= 3 and inside[0].text in ("l", "L")) or (count == 1 and is_index)
             return False
         return first.text in ("l", "L")
 

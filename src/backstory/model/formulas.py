@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from backstory.checking.batches import judge_of
 from backstory.checking.judge import Judge
 from backstory.checking.verdict import Verdict
 from backstory.errors import ConfigurationError, DataError, DivergenceError, unknown
@@ -213,7 +214,7 @@ class Formulas:
 
     @cached_property
     def _judge(self) -> Judge:
-        return Judge(self.program, self._leaves)
+        return judge_of(self.program, self._leaves)
 
     def step(self, optimizer: Optimizer | str | None = None) -> float:
         """Take one training step.

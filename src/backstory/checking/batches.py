@@ -108,7 +108,7 @@ class BatchJudge(Judge):
         return _WithSamples(self.names, free_names(text) | {"N"}, letters)
 
     def canonical(self, text: str) -> str:
-        """Return what a function equals; nothing for others, whose form by the chain rule holds the number of samples."""
+        """Return what a function equals; nothing for others, as the chain rule's form holds the number of samples."""
         left = read_equation(text, self.vocabulary(text)).sides[0]
         return super().canonical(text) if isinstance(left, Applied) else ""
 

@@ -16,7 +16,7 @@ from backstory.cli import sentence
 from backstory.errors import DataError
 from tests.cli.conftest import Run
 
-COMMANDS = ("demo", "train", "evaluate", "predict", "explain", "check", "audit", "config")
+COMMANDS = ("demo", "train", "evaluate", "predict", "explain", "check", "exercise", "audit", "config")
 
 
 def python(*words: object, **options: object) -> subprocess.CompletedProcess[str]:

@@ -8,13 +8,14 @@ called so.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
 from backstory.checking.equation import Applied, Written
 from backstory.errors import nearest
 from backstory.expressions import ELEMENTARY, Call, Name, substitute, to_text
-from backstory.expressions.symbols import GREEK
+from backstory.expressions.symbols import ACCENTS, GREEK
 from backstory.story.program import Program
 
 LOSSES = {"L", "C", "E", "J", "Loss", "loss", "cost", "Cost", "Etotal", "Ltotal", "E_total", "L_total", "C0", "C_0"}
@@ -43,9 +44,9 @@ class Meaning:
 
 
 def squeezed(name: str) -> str:
-    """Return a name as one word: no underscores or braces, lowered digits as digits, Greek letters spelled out."""
-    name = "".join(GREEK.get(letter, letter) for letter in name.translate(_LOWERED))
-    return re.sub(r"[_{}\s,]", "", name)
+    """Return a name as one word: no underscores or braces, lowered digits as digits, Greek and accents spelled out."""
+    apart = unicodedata.normalize("NFD", name.translate(_LOWERED))
+    return re.sub(r"[_{}\s,]", "", "".join(GREEK.get(sign, ACCENTS.get(sign, sign)) for sign in apart))
 
 
 class Names:

@@ -157,7 +157,7 @@ class Quantities:
         for part in parts if len(parts) > 1 else ():
             if not isinstance(part, Number):
                 yield Quantity(as_written(part), self.facts.program_values(part), "part", of, by)
-        if not self.paths_are_single(of, by):
+        if (by, of) != (self.by, self.of) and not self.paths_are_single(of, by):
             yield Quantity(Ratio(written(of), written(by)), self.total(of, by), "link", of, by)
 
     def link_tree(self, of: str, by: str, local: Expr) -> Expr:

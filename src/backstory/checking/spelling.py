@@ -88,7 +88,7 @@ class Spelling:
     def product(self, left: str, right: str) -> str:
         """Return two factors side by side, never so that they would be read as one."""
         if self.times == " " and right[:1].isdigit():
-            return f"{left} * {right}"
+            return rf"{left} \cdot {right}" if self.kind == "latex" else f"{left} * {right}"
         return f"{left}{self.times}{right}" if self.times in ("*", "·", " ") else f"{left} {self.times} {right}"
 
     def power(self, exponent: Expr) -> str:
@@ -115,9 +115,11 @@ class Spelling:
         """Return a function's name."""
         if self.sigma == "f":
             return "f"
-        if name == "sigmoid":
+        if name in ("sigmoid", "sigma"):
             return {"ascii": self.sigma, "unicode": "σ", "latex": r"\sigma"}[self.kind]
-        return rf"\mathrm{{{name}}}" if self.kind == "latex" and name.isalpha() else name
+        if self.kind != "latex" or len(name) == 1:
+            return name
+        return rf"\mathrm{{{name}}}".replace("_", r"\_")
 
     def name(self, name: Written) -> str:
         """Return a name's text."""

@@ -203,7 +203,7 @@ def _command(text: str, at: int, found: list[Token]) -> int:
         group = _GROUP.match(text, end) or re.compile(r"\s*(\\?[A-Za-z]+)").match(text, end)
         if group is None:
             raise ExpressionError(f"\\{name} needs an argument.", text, at, f"Write \\{name}{{y}}.")
-        inner, _, rest = group[1].strip().lstrip("\\").partition("_")
+        inner, _, rest = group[1].replace(r"\_", "_").strip().lstrip("\\").partition("_")
         if not inner.isalnum():
             raise ExpressionError(f"Cannot read the argument of \\{name}.", text, end, "It should be one name.")
         found.append(Token("word", inner + _ACCENT_COMMANDS.get(name, ""), (at, group.end())))

@@ -40,6 +40,13 @@ class StoryFormat(StrEnum):
     json = "json"
 
 
+class Task(StrEnum):
+    """What an exercise asks for."""
+
+    gradient = "gradient"
+    spot = "spot"
+
+
 @app.callback(invoke_without_command=True)
 def _options(
     context: typer.Context,
@@ -194,6 +201,28 @@ def audit(
     from backstory.cli.audit import run
 
     raise typer.Exit(run(source, data, target, format.value))
+
+
+@app.command()
+def exercise(
+    network: Annotated[
+        Path | None, typer.Argument(metavar="[FORMULAS]", help="The network as formulas; a random one by default.")
+    ] = None,
+    kind: Annotated[Task | None, typer.Option(help="Write a gradient, or spot a mistake; either by default.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The same seed makes the same exercise.")] = None,
+    worksheet: Annotated[int | None, typer.Option(metavar="N", min=1, max=100, help="Write N with solutions.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="F", help="Where the worksheet goes: .md or .tex.")
+    ] = None,
+) -> None:
+    """Ask for a derivative, or for a mistake to be found.
+
+    Answers are judged as 'backstory check' does; a hint comes first, more at '?', the solution at '!'. Every solution
+    was judged right before it is shown.
+    """
+    from backstory.cli.exercise import run
+
+    raise typer.Exit(run(network, None if kind is None else kind.value, seed, worksheet, out))
 
 
 @app.command()

@@ -20,7 +20,7 @@ def values(node: Expr) -> list[float]:
 
 def slots(right: str, left: str) -> Slots:
     return Slots(
-        parse(right), values(parse(left)), values, lambda node: any(isinstance(each, Name) for each in walk(node))
+        parse(right), values(parse(left)), values, lambda node: False
     )
 
 

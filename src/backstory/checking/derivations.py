@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from backstory.checking.equation import Applied, Ratio, Written
@@ -228,7 +229,7 @@ def _factors(expr: Expr) -> list[Expr]:
         case Mul(left, right):
             return [*_factors(left), *_factors(right)]
         case Div(left, Number() as right):
-            return [Number(1) / right, *_factors(left)] if left != Number(1) else [expr]
+            return [Number(1 / Fraction(right.value)), *_factors(left)]
     return [expr]
 
 

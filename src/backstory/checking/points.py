@@ -92,7 +92,7 @@ class Sampler:
         More where activations have a kink, so that each is met on both sides of it and no unit is dead at all points.
         """
         found: list[Point] = []
-        seen: Counter[tuple[str, float]] = Counter()
+        seen: Counter[tuple[str, int, bool]] = Counter()
         for point in self._candidates(random.Random(seed)):
             states = self._states(point)
             if len(found) < count or any(seen[state] < _LEAST_SEEN for state in states):
@@ -111,15 +111,17 @@ class Sampler:
             if (point := self.at(leaves)) is not None and self._is_ordinary(point):
                 yield point
 
-    def _states(self, point: Point) -> list[tuple[str, float]]:
-        """On which side of its kink each activation is, and which quantities the loss depends on there."""
-        if not self._kinked:
-            return []
+    def _states(self, point: Point) -> list[tuple[str, int, bool]]:
+        """On which side of its kink each activation is, and whether the loss depends on it there."""
         loss = self.program.loss
-        sides = [
-            (name, float(sum(point.values[name] > kink for kink in kinks))) for name, kinks in self._kinked.items()
+        return [
+            (
+                name,
+                sum(point.values[name] > kink for kink in kinks),
+                bool(point.total(loss, self.program.users[name][0])),
+            )
+            for name, kinks in self._kinked.items()
         ]
-        return [*sides, *(("alive " + name, 1.0) for name in self.order if point.total(loss, name))]
 
     def at(self, leaves: Mapping[str, float]) -> Point | None:
         """Return the point of given leaves, or None where a value is not finite there."""

@@ -13,7 +13,7 @@ from backstory.checking.paths import Paths
 from backstory.checking.terms import Factor, Term
 from backstory.checking.vectors import Vector, equal, fraction, only_value, price_of
 from backstory.checking.verdict import Finding, Kind
-from backstory.expressions import Add, Call, Expr, Mul, Name, Number, Pow, Sub, to_text
+from backstory.expressions import Add, Call, Compare, Expr, Mul, Name, Number, Pow, Sub, to_text, walk
 from backstory.expressions.tree import Span
 
 
@@ -184,6 +184,9 @@ class Products:
         return found
 
     def slope_text(self, pair: tuple[str, str], local: Expr) -> str:
+        formula = self.facts.program.formulas[pair[1]]
+        if isinstance(formula, Call) and any(isinstance(each, Compare) for each in walk(local)):
+            return f"{formula.function}'({pair[0]})"
         text = to_text(local)
         return text if len(text) <= 24 else f"d{pair[1]}/d{pair[0]}"
 

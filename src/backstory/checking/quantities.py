@@ -14,7 +14,7 @@ from backstory.checking.facts import Facts
 from backstory.checking.paths import Paths
 from backstory.checking.spelling import as_written, written
 from backstory.checking.vectors import Vector
-from backstory.expressions import Call, Compare, Expr, Mul, Name, Number, Pow, Sub, walk
+from backstory.expressions import Call, Compare, Div, Expr, Mul, Name, Number, Pow, Sub, walk
 from backstory.expressions.transform import size
 from backstory.story.formula_graph import Derivatives
 
@@ -154,7 +154,7 @@ class Quantities:
             return
         yield Quantity(self.link_tree(of, by, local), self.facts.edge_values((by, of)), self.role(of, local), of, by)
         parts = list(_parts(local))
-        for part in parts if len(parts) > 1 else ():
+        for part in parts if parts != [local] else ():
             if not isinstance(part, Number):
                 yield Quantity(as_written(part), self.facts.program_values(part), "part", of, by)
         if (by, of) != (self.by, self.of) and not self.paths_are_single(of, by):
@@ -234,6 +234,8 @@ def _parts(local: Expr) -> Iterator[Expr]:
         case Mul(left, right):
             yield from _parts(left)
             yield from _parts(right)
+        case Div(left, Number()):
+            yield from _parts(left)
         case Pow(left, Number(value)) if value == 2:
             yield left
             yield left

@@ -28,7 +28,7 @@ from backstory.checking.quantities import Quantities, Quantity, Way
 from backstory.checking.slots import Slot, Slots, addends, factors_of, spine
 from backstory.checking.spelling import Spelling, spelling_of, written
 from backstory.checking.terms import is_of_derivatives_only
-from backstory.checking.vectors import Vector, equal, fraction, only_value, price_of
+from backstory.checking.vectors import CONSTANTS, Vector, equal, fraction, only_value, price_of
 from backstory.checking.verdict import Finding, Kind
 from backstory.expressions import Add, Expr, Mul, Number, Pow, Sub, to_text
 
@@ -56,8 +56,14 @@ class Repairs:
         self.facts = facts
         self.quantities = Quantities(facts, paths)
         self.left, self.right = facts.values(facts.left), facts.values(facts.right)
-        self.slots = Slots(facts.right, self.left, facts.values, facts.carries)
+        self.slots = Slots(facts.right, self.left, facts.values, self.is_whole)
         self.spelling: Spelling = spelling_of(facts.text)
+
+    def is_whole(self, node: Expr) -> bool:
+        """Whether a sum stands in parentheses and no term of it carries part of a path: (1 - a), (o - y)."""
+        span = node.span
+        is_closed = span is not None and outer(self.facts.text, span) != span
+        return is_closed and not self.facts.carries(node)
 
     def best(self) -> Finding | None:
         """Return the finding of the most plausible change, or None where no single one mends the equation."""
@@ -155,14 +161,20 @@ class Repairs:
             if math.isclose(constant, -1, rel_tol=1e-8):
                 yield Repair(1.0, lambda: self.sign(slot))
             else:
-                cost = 1.2 if price_of(constant) is not None else 2.7
-                yield Repair(cost, lambda: self.scale(slot, 1 / constant))
+                times, cost = 1 / constant, 1.2 if price_of(constant) is not None else 2.7
+                yield Repair(cost, lambda: self.scale(slot, times))
             return
         for quantity in self.quantities.like(values, live):
             product = [one * other for one, other in zip(slot.value, quantity.values, strict=True)]
             if slot.mends(product, self.left):
                 cost = 1.5 + _ROLE_PRICE[quantity.role]
                 yield Repair(cost, lambda q=quantity: self.missing_factor(slot, q))  # type: ignore[misc]
+        for number in CONSTANTS:
+            for quantity in self.quantities.like([value / number for value in values], live):
+                product = [number * one * other for one, other in zip(slot.value, quantity.values, strict=True)]
+                if slot.mends(product, self.left):
+                    scaled = replace(quantity, tree=Mul(Number(number), quantity.tree), role="other")
+                    yield Repair(2.6, lambda q=scaled: self.missing_factor(slot, q))  # type: ignore[misc]
 
     def is_nothing(self, slot: Slot) -> bool:
         """Whether the side is right without the term."""
@@ -267,8 +279,9 @@ class Repairs:
             base = self.slots.values(node.left)
             live = [place for place in slot.live if base[place]]
             constant = only_value([slot.wanted[place] / base[place] for place in live])
-            if constant is not None and price_of(constant) is not None:
-                yield Repair(1.7, lambda: self.still_squared(slot, constant))
+            if constant is not None:
+                cost = 1.7 if price_of(constant) is not None else 2.5
+                yield Repair(cost, lambda: self.still_squared(slot, constant))
 
     def superfluous_factor(self, slot: Slot) -> Finding:
         shown = self.shown(slot)

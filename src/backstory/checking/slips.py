@@ -160,8 +160,8 @@ def added(derivation: Derivation, program: Program, generator: random.Random) ->
     if len(derivation.right.terms) == 1:
         (term,) = derivation.right.terms
         own = [factor for factor in term.factors if isinstance(factor, Factor) and factor.role != "constant"]
-        own.sort(key=lambda factor: isinstance(factor.node, Sub))  # a difference first would lose its parentheses
-        if 2 <= len(own) == len(term.factors) <= 4 and not isinstance(own[0].node, Sub):
+        own.sort(key=lambda factor: isinstance(factor.node, Add | Sub))  # a sum first would lose its parentheses
+        if 2 <= len(own) == len(term.factors) <= 4 and not isinstance(own[0].node, Add | Sub):
             yield _Made(Sum(tuple(Product((factor,), term.sign) for factor in own)))
 
 

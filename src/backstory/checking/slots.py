@@ -82,14 +82,14 @@ class Slots:
         What it should be at each point.
     values : callable
         What a part comes to at each point.
-    carries : callable
-        Whether a term carries part of a path; sums of others, such as (1 - a), are one place.
+    is_whole : callable
+        Whether a sum is one place, as (1 - a) is, and not one for each of its terms.
     """
 
     def __init__(
-        self, right: Expr, left: Vector, values: Callable[[Expr], Vector], carries: Callable[[Expr], bool]
+        self, right: Expr, left: Vector, values: Callable[[Expr], Vector], is_whole: Callable[[Expr], bool]
     ) -> None:
-        self.right, self.left, self.carries = right, left, carries
+        self.right, self.left, self.is_whole = right, left, is_whole
         self._values = values
         self._known: dict[int, Vector] = {}
 
@@ -106,7 +106,7 @@ class Slots:
 
     def below(self, node: Expr, slope: Vector, rest: Vector, is_addend: bool) -> Iterator[Slot]:
         """The place of a term and those within it."""
-        terms = addends(node)
+        terms = addends(node, is_whole=self.is_whole)
         yield from self.slot((node,), slope, rest, is_addend=is_addend)
         if len(terms) > 1:
             yield from self.of_sum(terms, slope, rest)
@@ -126,12 +126,14 @@ class Slots:
                 most = [whole - own for whole, own in zip(total, value, strict=True)]
                 if (slot := self.made(siblings, slope, alone, most, is_addend=True)) is not None:
                     yield slot
-        yield from self.of_groups([term for _, term in terms], signed, total, slope, rest)
+        yield from self.of_groups(terms, signed, slope, rest)
 
     def of_groups(
-        self, terms: list[Expr], signed: list[Vector], total: Vector, slope: Vector, rest: Vector
+        self, signed_terms: list[tuple[int, Expr]], signed: list[Vector], slope: Vector, rest: Vector
     ) -> Iterator[Slot]:
         """The terms that share a factor, taken together, and what they share: for the same mistake in each of them."""
+        signs, terms = [sign for sign, _ in signed_terms], [term for _, term in signed_terms]
+        total = [sum(row) for row in zip(*signed, strict=True)]
         told: set[tuple[int, ...]] = set()
         for shared in self.shared(terms):
             members = tuple(shared)
@@ -144,10 +146,16 @@ class Slots:
             told.add(members)
             first, *copies = shared.values()
             own = self.values(first)
-            inner = [a * b / c if c else math.nan for a, b, c in zip(slope, value, own, strict=True)]
+            rests = [self.beside(factor, terms[each], signs[each]) for each, factor in shared.items()]
+            inner = [a * sum(row) for a, row in zip(slope, zip(*rests, strict=True), strict=True)]
             siblings = tuple(each for each, _ in factors_of(terms[members[0]]) if each is not first)
             if (slot := self.made((first,), inner, others, own, is_factor=True, siblings=siblings)) is not None:
                 yield replace(slot, copies=tuple(copies))
+
+    def beside(self, factor: Expr, term: Expr, sign: int) -> Vector:
+        """The product of the other factors of a term."""
+        others = [(self.values(each), below) for each, below in factors_of(term) if each is not factor]
+        return [sign * _product(others, place) for place in range(len(self.left))]
 
     def shared(self, terms: list[Expr]) -> list[dict[int, Expr]]:
         """The factors that several terms have, by the term's place."""
@@ -180,8 +188,8 @@ class Slots:
                 own = [math.prod(row) for row in zip(*values[start : start + width], strict=True)]
                 if (slot := self.made(nodes, inner, rest, own, True, siblings=siblings)) is not None:
                     yield slot
-                terms = addends(nodes[0])
-                if width == 1 and len(terms) > 1 and all(self.carries(term) for _, term in terms):
+                terms = addends(nodes[0], is_whole=self.is_whole)
+                if width == 1 and len(terms) > 1:
                     yield from self.of_sum(terms, inner, rest)
 
     def slot(
@@ -214,15 +222,17 @@ class Slots:
         return Slot(nodes, is_factor, is_addend, siblings, slope, rest, value, wanted, live)
 
 
-def addends(node: Expr, sign: int = 1) -> list[tuple[int, Expr]]:
-    """Return the terms of a sum with their signs."""
+def addends(node: Expr, sign: int = 1, is_whole: Callable[[Expr], bool] = lambda node: False) -> list[tuple[int, Expr]]:
+    """Return the terms of a sum with their signs; a sum that is whole is one of them."""
     match node:
+        case Add() | Sub() if is_whole(node):
+            return [(sign, node)]
         case Add(left, right):
-            return [*addends(left, sign), *addends(right, sign)]
+            return [*addends(left, sign, is_whole), *addends(right, sign, is_whole)]
         case Sub(left, right):
-            return [*addends(left, sign), *addends(right, -sign)]
+            return [*addends(left, sign, is_whole), *addends(right, -sign, is_whole)]
         case Neg(operand):
-            return addends(operand, -sign)
+            return addends(operand, -sign, is_whole)
     return [(sign, node)]
 
 

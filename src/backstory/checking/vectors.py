@@ -9,7 +9,7 @@ from fractions import Fraction
 from backstory.checking.meaning import same
 from backstory.expressions import Expr
 
-_CONSTANTS = (1 / 2, 2.0, 1 / 3, 3.0, 1 / 4, 4.0, 1 / 5, 5.0, -1.0)
+CONSTANTS = (1 / 2, 2.0, 1 / 3, 3.0, 1 / 4, 4.0, 1 / 5, 5.0, -1.0)
 Vector = list[float]
 Values = Callable[[Expr], Vector]
 
@@ -20,7 +20,7 @@ def price_of(constant: float) -> float | None:
         return 0.0
     if math.isclose(constant, -1, rel_tol=1e-8):
         return 0.8
-    return 1.0 if any(math.isclose(constant, each, rel_tol=1e-8) for each in _CONSTANTS) else None
+    return 1.0 if any(math.isclose(constant, each, rel_tol=1e-8) for each in CONSTANTS) else None
 
 
 def only_value(values: Vector) -> float | None:

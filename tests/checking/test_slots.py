@@ -7,7 +7,7 @@ import random
 import pytest
 
 from backstory.checking.slots import Slots, addends, factors_of, spine
-from backstory.expressions import Add, Expr, Name, Neg, Number, evaluate, parse, to_text, walk
+from backstory.expressions import Add, Expr, Name, Neg, Number, evaluate, parse, to_text
 
 POINTS = [
     {name: random.Random(seed).uniform(0.3, 1.7) for seed, name in enumerate("abcdxy", place)} for place in range(5)
@@ -19,9 +19,7 @@ def values(node: Expr) -> list[float]:
 
 
 def slots(right: str, left: str) -> Slots:
-    return Slots(
-        parse(right), values(parse(left)), values, lambda node: False
-    )
+    return Slots(parse(right), values(parse(left)), values, lambda node: False)
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import backstory as bs
-from backstory.checking.derivations import STYLES, Derivation, Deriver, to_tree
+from backstory.checking.derivations import STYLES, Deriver, to_tree
 from backstory.checking.equation import Applied, Ratio, Written
 from backstory.checking.random_networks import random_network
 from backstory.checking.slips import MISTAKES, Slip
-from backstory.checking.spelling import Spelling, random_spelling
+from backstory.checking.spelling import random_spelling
+from backstory.checking.statements import Statement, statement
 from backstory.checking.tokens import MAX_CHARACTERS
 from backstory.checking.verdict import Verdict
 from backstory.expressions import Add, Call, Div, Expr, Mul, Neg, Number, Pow, Sub, evaluate, substitute
@@ -30,6 +31,8 @@ from backstory.story.program import Program
 
 POINTS = 12
 STEP = 1e-5
+STATEMENTS = 0.12
+"""The share of equations that are no derivatives: formulas, rules, updates."""
 LEAST_DIFFERENCE = 1e-4
 """Two sides differ where they do by this share of the larger: central differences are exact to about a millionth."""
 
@@ -42,14 +45,25 @@ class Oracle:
     def __init__(self, program: Program, seed: int) -> None:
         self.program = program
         generator = random.Random(seed)
-        self.points = []
-        for _ in range(POINTS):
+        self.points: list[tuple[dict[str, float], dict[str, float]]] = []
+        while len(self.points) < POINTS:
             leaves = {name: generator.uniform(0.3, 1.6) * generator.choice((-1, 1)) for name in program.leaves}
-            self.points.append((leaves, program.values(leaves)[0]))
+            values = program.values(leaves)[0]
+            if not self.is_near_a_kink(values):
+                self.points.append((leaves, values))
         hidden = {name: program.formulas[name] for name in program.hidden}
         self.visible = {
             name: substitute(tree, hidden) if name not in hidden else tree for name, tree in program.formulas.items()
         }
+
+    def is_near_a_kink(self, values: dict[str, float]) -> bool:
+        """Whether a difference would reach over an activation's kink."""
+        called = ((name, tree) for name, tree in self.program.formulas.items() if isinstance(tree, Call))
+        return any(
+            abs(values[self.program.uses[name][0]] - kink) < 10 * STEP
+            for name, tree in called
+            for kink in (builtin(tree.function).kinks if name != self.program.loss else ())
+        )
 
     def differ(self, left: Expr, right: Expr) -> bool:
         """Whether the sides differ, with derivatives as total ones and, on the right, as partial ones too."""
@@ -138,30 +152,29 @@ def case(seed: int) -> Case | None:
     text = random_network(generator)
     formulas = bs.Formulas.read(text)
     program = formulas.program
-    derivation = _derivation(program, generator)
-    slip = generator.choice(MISTAKES).made(derivation, program, generator)
-    if slip is None:
+    made = statement(program, generator) if generator.random() < STATEMENTS else _derived(program, generator)
+    if made is None:
         return None
     called = {tree.function for tree in program.formulas.values() if isinstance(tree, Call)}
-    spelling = random_spelling(generator, one_activation=len(called) == 1)
-    right, wrong = (_text(spelling, each) for each in (derivation, slip.derivation))
+    spelling = random_spelling(generator, one_activation=len(called) == 1 and not made.is_certain)
+    right = spelling.equation(made.left, made.right)
+    wrong = spelling.equation(made.slip.left, made.slip.right)
     if max(len(right), len(wrong)) > MAX_CHARACTERS:
         return None
     try:
-        is_different = Oracle(program, seed).differ(slip.derivation.left, to_tree(slip.derivation.right))
+        is_different = made.is_certain or Oracle(program, seed).differ(made.slip.left, made.slip.right)
     except (OverflowError, ZeroDivisionError, ValueError):
         return None
-    return Case(seed, text, right, wrong, slip) if is_different else None
+    return Case(seed, text, right, wrong, made.slip) if is_different else None
 
 
-def _derivation(program: Program, generator: random.Random) -> Derivation:
+def _derived(program: Program, generator: random.Random) -> Statement | None:
+    """A derivative's equation and a mistake in it; None where the mistake cannot be made."""
     quantities = [*program.parameters, *(name for name in program.formulas if name != program.loss)]
     by = generator.choice([name for name in quantities if program.users[name]])
-    return Deriver(program, generator, generator.choice(STYLES)).derivation(program.loss, by)
-
-
-def _text(spelling: Spelling, derivation: Derivation) -> str:
-    return spelling.equation(derivation.left, to_tree(derivation.right))
+    derivation = Deriver(program, generator, generator.choice(STYLES)).derivation(program.loss, by)
+    slip = generator.choice(MISTAKES).made(derivation, program, generator)
+    return None if slip is None else Statement(derivation.left, to_tree(derivation.right), slip)
 
 
 def cases(count: int, first: int = 0) -> Iterator[Case]:

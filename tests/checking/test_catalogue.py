@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from functools import cache
 from pathlib import Path
 from typing import get_args
@@ -58,3 +60,14 @@ def test_the_table_is_whole() -> None:
     assert all(entry.status in get_args(Status) for entry in EVERYTHING)
     assert all(entry.mistake for entry in rows if entry.status != "right")
     assert len({(entry.network, entry.equation) for entry in rows}) == len(rows)
+
+
+def test_an_equation_of_a_small_network_is_judged_in_milliseconds() -> None:
+    formulas = network("A")
+    seconds = []
+    for entry in catalogue().rows:
+        if entry.network == "A":
+            start = time.process_time()
+            formulas.check(entry.equation)
+            seconds.append(time.process_time() - start)
+    assert statistics.median(seconds) < 0.01

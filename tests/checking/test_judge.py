@@ -28,6 +28,10 @@ RIGHT = [
     ("A", "dw7/dh1 = 0"),
     ("A", "dL/dw1 = dL/do1 do1/dh1 dh1/dw1 + dL/do2 do2/dh1 dh1/dw1"),
     ("A", "dL/db = dL/dh1*dh1/db + dL/dh2*dh2/db"),
+    ("A", r"\mathrm{tanh}'(z) = 1 - \mathrm{tanh}(z)^2"),
+    ("A", r"\sigma'\left(z\right) = \sigma(z)(1 - \sigma(z))"),
+    ("A", "softplus'(z) = sigma(z)"),
+    ("A", "relu(u) = (u + abs(u))/2"),
 ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeAlias
 
-from backstory.checking.derivations import Derivation, Deriver, Style, to_tree
+from backstory.checking.derivations import Deriver, Style, to_tree
 from backstory.checking.equation import Ratio, Written
 from backstory.checking.judge import Judge
 from backstory.checking.random_networks import random_network
@@ -199,12 +199,9 @@ def _spot(judge: Judge, by: str, generator: random.Random) -> tuple[str, str, Fi
     slip = generator.choice(MISTAKES).made(derivation, program, generator)
     if slip is None:
         return None
-    right, wrong = _text(derivation), _text(slip.derivation)
+    right = Spelling().equation(derivation.left, to_tree(derivation.right))
+    wrong = Spelling().equation(slip.left, slip.right)
     verdict = judge.check(wrong)
     if not judge.check(right).ok or verdict.ok or not verdict.findings or verdict.findings[0].kind != slip.kind:
         return None
     return wrong, right, verdict.findings[0]
-
-
-def _text(derivation: Derivation) -> str:
-    return Spelling().equation(derivation.left, to_tree(derivation.right))

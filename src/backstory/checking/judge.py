@@ -30,7 +30,10 @@ _MOST_MIXED = 8
 _MOST_MENDED = 6
 """How often an equation is mended before that is given up: a slip may have been made in every term."""
 _RATES = ("eta", "alpha", "epsilon", "lr", "rate", "gamma", "nu", "learningrate")
-_DEFINED = re.compile(r"\s*\\?(?:d\s*)?[A-Za-zα-ω\\]+\s*(?:['′]|\^\s*\{?\\prime\}?)?\s*\(\s*([A-Za-z])\s*\)\s*=")
+_DEFINED = re.compile(
+    r"\s*(?:\\[a-z]+\s*)?\{?[A-Za-zα-ω_\\]+\}?\s*(?:['′]|\^\s*\{?\\prime\}?)*"
+    r"\s*(?:\\left\s*)?\(\s*([A-Za-z])\s*(?:\\right\s*)?\)\s*="
+)
 
 
 class Judge:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 from backstory.expressions import Expr, expand_calls, substitute, to_python
@@ -19,7 +20,7 @@ from backstory.story.formula_graph import Derivatives
 from backstory.story.program import Program, aggregated
 
 _TRIES = 400
-_LEAST_SEEN, _MOST_POINTS = 3, 32
+_LEAST_SEEN, _MOST_POINTS = 2, 32
 """How often each side of a kink is met at least, if it can be, in at most so many points."""
 _NEAREST, _FARTHEST = 0.3, 1.7
 _KINK = 0.05
@@ -92,7 +93,7 @@ class Sampler:
         More where activations have a kink, so that each is met on both sides of it and no unit is dead at all points.
         """
         found: list[Point] = []
-        seen: Counter[tuple[str, int, bool]] = Counter()
+        seen: Counter[Hashable] = Counter()
         for point in self._candidates(random.Random(seed)):
             states = self._states(point)
             if len(found) < count or any(seen[state] < _LEAST_SEEN for state in states):
@@ -111,10 +112,10 @@ class Sampler:
             if (point := self.at(leaves)) is not None and self._is_ordinary(point):
                 yield point
 
-    def _states(self, point: Point) -> list[tuple[str, int, bool]]:
-        """On which side of its kink each activation is, and whether the loss depends on it there."""
+    def _states(self, point: Point) -> list[Hashable]:
+        """On which side of its kink each activation is, whether the loss depends on it there, and each two of these."""
         loss = self.program.loss
-        return [
+        single: list[Hashable] = [
             (
                 name,
                 sum(point.values[name] > kink for kink in kinks),
@@ -122,6 +123,7 @@ class Sampler:
             )
             for name, kinks in self._kinked.items()
         ]
+        return [*single, *combinations(single, 2)]
 
     def at(self, leaves: Mapping[str, float]) -> Point | None:
         """Return the point of given leaves, or None where a value is not finite there."""

@@ -68,20 +68,21 @@ class Table:
 
     def find(self, wanted: Vector, live: list[int]) -> Iterator[int]:
         """Yield the places in the table of what has the wanted values at the live points."""
-        place = next((each for each in live if wanted[each]), live[0])
+        place = max(live, key=lambda each: abs(wanted[each]))
         if place not in self._by_place:
             found: dict[str, list[int]] = {}
             for index, vector in enumerate(self.vectors):
                 found.setdefault(_key(vector[place]), []).append(index)
             self._by_place[place] = found
+        near = 1e-7 * abs(wanted[place])
         for index in self._by_place[place].get(_key(wanted[place]), ()):
             vector = self.vectors[index]
-            if all(math.isclose(vector[each], wanted[each], rel_tol=1e-8, abs_tol=1e-11) for each in live):
+            if all(abs(vector[each] - wanted[each]) <= near for each in live):
                 yield index
 
 
 def _key(value: float) -> str:
-    return f"{value:.7e}" if value else "0"
+    return f"{value:.6e}" if value else "0"
 
 
 class Quantities:

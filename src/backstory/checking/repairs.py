@@ -156,9 +156,9 @@ class Repairs:
         if ratio is None:
             return
         values, live = ratio
-        constant = only_value([values[place] for place in live])
-        if constant is not None and slot.mends([constant * value for value in slot.value], self.left):
-            if math.isclose(constant, -1, rel_tol=1e-8):
+        constant = values[max(live, key=lambda place: abs(slot.value[place]))]
+        if constant and slot.mends([constant * value for value in slot.value], self.left):
+            if math.isclose(constant, -1, rel_tol=1e-6):
                 yield Repair(1.0, lambda: self.sign(slot))
             else:
                 times, cost = 1 / constant, 1.2 if price_of(constant) is not None else 2.7

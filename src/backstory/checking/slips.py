@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from backstory.checking.derivations import Derivation, Factor, Product, Sum, factors, products
+from backstory.checking.derivations import Derivation, Factor, Product, Sum, factors, products, to_tree
 from backstory.checking.equation import Applied, Ratio, Written
 from backstory.checking.spelling import written
 from backstory.checking.verdict import Kind
@@ -23,8 +23,8 @@ class Slip:
 
     Attributes
     ----------
-    derivation : Derivation
-        With the mistake.
+    left, right : Expr
+        Its sides.
     kind : str
         What the checker should call it.
     name : str
@@ -33,7 +33,8 @@ class Slip:
         The role of the factor in which it was made; empty where it is no single factor's.
     """
 
-    derivation: Derivation
+    left: Expr
+    right: Expr
     kind: Kind
     name: str
     about: str = ""
@@ -63,7 +64,7 @@ class Mistake:
         if not ways:
             return None
         chosen = generator.choice(ways)
-        return Slip(replace(derivation, right=chosen.right), self.kind, self.name, chosen.about)
+        return Slip(derivation.left, to_tree(chosen.right), self.kind, self.name, chosen.about)
 
 
 # -- changing a part

@@ -166,7 +166,7 @@ class Facts:
             for factor in term.factors:
                 number = self.meaning_value(factor.node, point)
                 value = (value / number if number else math.nan) if factor.below else value * number
-            found.append((self.text[slice(*term.span)], value, None))
+            found.append((self.text[slice(*self.closed(term.span))], value, None))
         return tuple(found)
 
     def meaning_value(self, node: Expr, point: Point) -> float:

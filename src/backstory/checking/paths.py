@@ -66,7 +66,7 @@ class Paths:
         return Finding("wrong_factor", span, "The two sides differ; no single slip explains it.")
 
     def unmatched(self, term: Term) -> Finding:
-        shown = self.facts.text[slice(*term.span)]
+        shown = self.facts.text[slice(*self.facts.closed(term.span))]
         for other in self.facts.terms:
             if other is not term and equal(self.facts.term_values(other), self.facts.term_values(term)):
                 return Finding("double_path", term.span, f"{shown} counts a path that another term counts already.")

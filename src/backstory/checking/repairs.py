@@ -90,7 +90,7 @@ class Repairs:
         """Return the paths whose products add up to given values, told as exactly as they can be."""
         found = self.quantities.way_table.find(values, list(range(len(values))))
         ways = (self.quantities.ways[index] for index in found)
-        return max(ways, key=lambda way: len(self.route(way)), default=None)
+        return max(ways, key=lambda way: (len(self.route(way)), len(way.through)), default=None)
 
     def route(self, way: Way) -> list[str]:
         """The quantities that a way goes through, less those that the network's text does not name."""
@@ -128,7 +128,9 @@ class Repairs:
             if local is None:
                 factors.append(Ratio(written(of), written(by)))
             elif local != Number(1):
-                factors.append(self.quantities.link_tree(of, by, local))
+                tree = self.quantities.link_tree(of, by, local)
+                parts = list(factors_of(tree))
+                factors += [tree] if any(below for _, below in parts) else [part for part, _ in parts]
         node = factors[0] if factors else Number(1)
         for factor in factors[1:]:
             node = Mul(node, factor)
@@ -169,7 +171,7 @@ class Repairs:
             if slot.mends(product, self.left):
                 cost = 1.5 + _ROLE_PRICE[quantity.role]
                 yield Repair(cost, lambda q=quantity: self.missing_factor(slot, q))  # type: ignore[misc]
-        for number in CONSTANTS:
+        for number in (each for each in CONSTANTS if each > 0):
             for quantity in self.quantities.like([value / number for value in values], live):
                 product = [number * one * other for one, other in zip(slot.value, quantity.values, strict=True)]
                 if slot.mends(product, self.left):
@@ -261,10 +263,20 @@ class Repairs:
         if len(slot.nodes) == 1:
             yield from self.of_shape(slot)
         for quantity in self.quantities.like(slot.wanted, slot.live):
+            if quantity.role == "link" and not self.is_another_link(slot, quantity):
+                continue
             if slot.mends(quantity.values, self.left):
                 alike = 0.0 if self.role_of(slot) == quantity.role else 0.25
                 cost = 2.0 + wide + alike + _ROLE_PRICE[quantity.role] / 2
                 yield Repair(cost, lambda q=quantity: self.instead(slot, q))  # type: ignore[misc]
+
+    def is_another_link(self, slot: Slot, quantity: Quantity) -> bool:
+        """Whether a derivative by name stands for another, and not only for the first part of it."""
+        node = slot.node
+        if not isinstance(node, Ratio):
+            return self.role_of(slot) == "link" and len(slot.nodes) == 1
+        of, by = self.facts.meaning.nodes(node)
+        return not (by == quantity.by and self.facts.reaches(of, quantity.of))
 
     def of_shape(self, slot: Slot) -> Iterator[Repair]:
         """A plus for a minus, a square left standing."""

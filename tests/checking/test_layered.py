@@ -195,3 +195,40 @@ def test_a_deep_network_is_judged_within_a_second() -> None:
     assert net.check("delta_k^(l) = sum_j w_jk^(l+1) delta_j^(l+1) f'(z_k^(l))").ok
     assert not net.check("delta_k^(l) = sum_j w_jk^(l+1) delta_j^(l) f'(z_k^(l))").ok
     assert time.perf_counter() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("reduction", "equation", "fix"),
+    [
+        ("mean", "dL/dw_jk^(l) = 1/N sum_n a_k^(l-1) delta_j^(l)", None),
+        ("mean", r"\frac{\partial C}{\partial w_{jk}^l} = \frac1N \sum_n a_k^{l-1} \delta_j^l", None),
+        ("mean", "dL/dw_jk^(l) = mean(a_k^(l-1) delta_j^(l))", None),
+        ("mean", "dL/dw_jk^(l) = a_k^(l-1) delta_j^(l)", None),
+        ("mean", r"\frac{\partial C}{\partial W^l} = \frac{1}{N} \sum_n \delta^l (a^{l-1})^T", None),
+        ("sum", "dL/dw_jk^(l) = sum_n a_k^(l-1) delta_j^(l)", None),
+        (
+            "mean",
+            "dL/dw_jk^(l) = sum_n a_k^(l-1) delta_j^(l)",
+            "dL/dw_jk^(l) = 1/N*(sum_n a_k^(l-1) delta_j^(l))",
+        ),
+        (
+            "sum",
+            "dL/dw_jk^(l) = 1/N sum_n a_k^(l-1) delta_j^(l)",
+            "dL/dw_jk^(l) = N*(1/N sum_n a_k^(l-1) delta_j^(l))",
+        ),
+    ],
+)
+def test_sums_over_samples(reduction: str, equation: str, fix: str | None) -> None:
+    net = bs.Network([3, 4, 2], hidden="sigmoid", reduction=reduction, seed=0)
+    verdict = net.check(equation)
+    assert verdict.ok == (fix is None), str(verdict)
+    if fix is not None:
+        finding = verdict.findings[0]
+        assert (finding.kind, finding.fix) == ("wrong_scale", fix)
+        assert f"the loss is the {reduction} over the N samples" in finding.message
+        assert net.check(fix).ok
+
+
+def test_too_many_sums_are_refused() -> None:
+    verdict = D.check("delta_k^(1) = sum_i sum_j sum_m sum_n w_ik^(2) w_jk^(2) w_mk^(2) w_nk^(2)")
+    assert verdict.findings[0].message == "These sums have too many terms. Nest fewer of them."

@@ -16,9 +16,7 @@ from backstory.checking.equation import Equation, MatrixProduct, Ratio, Written
 from backstory.checking.index_repairs import Repair
 from backstory.checking.indexed_names import Absent, Convention
 from backstory.checking.instances import names_in
-from backstory.checking.judge import WithFree
 from backstory.checking.meaning import same
-from backstory.checking.reader import read_equation
 from backstory.checking.vectors import constant_ratio, fraction
 from backstory.checking.verdict import Finding, Numbers, Verdict
 from backstory.errors import ExpressionError
@@ -285,7 +283,7 @@ class ArrayJudgment:
             if time.perf_counter() > until:
                 return None
             try:
-                right = read_equation(repair.text, WithFree(self.spelling, self.free)).sides[place]
+                right = self.judge.read(repair.text).sides[place]
             except ExpressionError:
                 continue
             for layout in layouts:

@@ -12,8 +12,7 @@ from backstory.checking.equation import Written
 from backstory.checking.index_repairs import Repair, index_repairs
 from backstory.checking.indexed_names import Absent
 from backstory.checking.instances import Environment, Instances
-from backstory.checking.judge import Judge, Judgment, WithFree
-from backstory.checking.reader import read_equation
+from backstory.checking.judge import Judge, Judgment
 from backstory.checking.vectors import constant_ratio
 from backstory.checking.verdict import MOST_FINDINGS, Finding, Numbers, Status, Verdict
 from backstory.checking.whole import Whole
@@ -50,7 +49,7 @@ class FreeDiagnosis:
         judge: Judge | None = None,
     ) -> None:
         self.judgment, self.instances, self.judged, self.failed = judgment, instances, judged, failed
-        self.judge = judge or judgment.judge.judge(instances.units)
+        self.judge = judge or judgment.judge.quick(instances.units)
         self.text = judgment.text
         self.span = instances.right.span or (0, len(self.text))
 
@@ -159,7 +158,6 @@ class FreeDiagnosis:
 
     def side(self, text: str) -> Expr:
         """Read the side of a changed equation that stands where the wrong one stood."""
-        vocabulary = WithFree(self.judgment.spelling, self.judgment.free)
-        equation = read_equation(text, vocabulary)
+        equation = self.judgment.judge.read(text)
         place = self.judgment.equation.sides.index(self.instances.right)
         return equation.sides[place]

@@ -138,7 +138,7 @@ class IndexedNames:
     @property
     def samples(self) -> bool:
         """Whether sum(…) and mean(…) run over samples."""
-        return False
+        return True
 
     def has_layer(self, word: str) -> bool:
         """Whether a raised number behind a word is a layer, not a power."""

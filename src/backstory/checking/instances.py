@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +11,13 @@ from itertools import product
 from backstory.checking.equation import Applied, Ratio, SumOver, Written
 from backstory.checking.indexed_names import Absent, Convention, IndexedNames
 from backstory.checking.layers import Units
+from backstory.errors import ExpressionError
 from backstory.expressions import Add, Expr, Number, walk
 
 MOST = 48
 """How many instances are judged; of more, some of every layer."""
+_MOST_TERMS = 64
+"""How many terms sums within each other may have."""
 Environment = dict[str, int]
 
 
@@ -163,6 +167,11 @@ class Instances:
             domain: Sequence[int] = range(1, len(self.units))
         else:
             domain = self.domain(index, environment, (body,))
+        inner = math.prod(len(domain) for each in walk(body) if isinstance(each, SumOver))
+        if len(domain) * inner > _MOST_TERMS:
+            raise ExpressionError(
+                "These sums have too many terms.", "", (node.span or (0, 0))[0], "Nest fewer of them."
+            )
         terms = [self.concrete(body, {**environment, index: unit}) for unit in domain]
         total = terms[0]
         for term in terms[1:]:

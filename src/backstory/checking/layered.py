@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
@@ -21,10 +22,17 @@ from backstory.checking.points import Point, Sampler
 from backstory.checking.reader import read_equation
 from backstory.checking.verdict import Finding, Kind, Verdict
 from backstory.errors import ExpressionError
-from backstory.expressions import Expr, walk
+from backstory.expressions import Div, Expr, Mul, Number, walk
 from backstory.story.address import read_address
 
 _ADDRESS = re.compile(r"(?<![A-Za-z])(d?)(w\d+\[\d+->\d+\]|(?:delta|[bza])\d+\[\d+\]|[xy]\[\d+\])")
+
+_SAMPLES = frozenset("nms")
+"""Letters of sums over samples, where no unit or layer has them."""
+_MANY = 7
+_FEW_POINTS = 4
+_PATIENCE = 0.4
+"""Seconds after which no mended equation is judged any more, and so none is offered."""
 
 Values = Mapping[str, float]
 
@@ -51,21 +59,51 @@ class LayeredJudge:
         values : mapping of str to float, optional
             What stands at an address, for the numbers shown.
         """
+        until = time.perf_counter() + _PATIENCE
         found = self.judged(text, values)
-        fixes = {each.fix: mended(each.fix, self.judged) for each in found.findings if each.fix}
+        fixes = {
+            each.fix: mended(each.fix, self.judged)
+            for each in found.findings
+            if each.fix and time.perf_counter() < until
+        }
         return replace(found, findings=tuple(replace(each, fix=fixes.get(each.fix, "")) for each in found.findings))
 
     def judged(self, text: str, values: Values | None = None) -> Verdict:
         """Judge an equation, its mended forms unseen."""
-        free = free_names(text)
         try:
-            equation = read_equation(text, WithFree(self.spelling, free))
-            names = [name for side in equation.sides for name in names_in(side)]
-            if any(map(self.spelling.is_array, names)):
-                return ArrayJudgment(self, equation, free).verdict()
-            return LayeredJudgment(self, equation, free, values or {}).verdict()
+            found = self.of_equation(self.read(text), values or {})
+            if not found.ok or (batch := self.read(text, _MANY)) == self.read(text):
+                return found
+            return found if self.of_equation(batch, {}).ok else self.over_the_batch(found, batch)
         except (ExpressionError, RecursionError) as error:
             return unreadable(text, error)
+
+    def read(self, text: str, count: int = 1) -> Equation:
+        """Read an equation as what it says of a batch of so many samples, all of them alike."""
+        vocabulary = WithFree(self.spelling, free_names(text) | {"N"})
+        equation = read_equation(text, vocabulary)
+        left, *right = (of_samples(side, count, self.spelling) for side in equation.sides)
+        if count > 1 and not self.layers.is_mean:
+            right = [Div(side, Number(count), span=side.span) for side in right]
+        return replace(equation, sides=(left, *right))
+
+    def of_equation(self, equation: Equation, values: Values) -> Verdict:
+        """Judge an equation about one sample."""
+        free = free_names(equation.text) | {"N"}
+        names = [name for side in equation.sides for name in names_in(side)]
+        if any(map(self.spelling.is_array, names)):
+            return ArrayJudgment(self, equation, free).verdict()
+        return LayeredJudgment(self, equation, free, values).verdict()
+
+    def over_the_batch(self, found: Verdict, batch: Equation) -> Verdict:
+        """Tell what is wrong with an equation that is right for a batch of one sample, but for no other."""
+        span = batch.sides[-1].span or (0, len(batch.text))
+        what = "mean" if self.layers.is_mean else "sum"
+        message = f"It is right for a single sample only: the loss is the {what} over the N samples."
+        before, inner, after = batch.text[: span[0]], batch.text[slice(*span)], batch.text[span[1] :]
+        changed = [f"{before}{factor}*({inner}){after}" for factor in ("1/N", "N")]
+        fix = next((text for text in changed if self.of_equation(self.read(text, _MANY), {}).ok), "")
+        return replace(found, status="wrong", findings=(Finding("wrong_scale", span, message, fix),))
 
     def judge(self, units: Units) -> Judge:
         """Return the judge of the network of these units."""
@@ -88,7 +126,6 @@ class LayeredJudge:
             The last layer's too; else the hidden layers' alone.
         """
         ordinary = self.judge(units)
-        judge = Judge(ordinary.program, names=ordinary.names, sampler=ordinary.sampler)
         generator = random.Random(5)
         rows = self.layers.activations if whole else self.layers.activations[:-1]
         linear = {layer for layer, row in enumerate(rows, start=1) if row.name == "identity"}
@@ -101,7 +138,19 @@ class LayeredJudge:
                     found[source, target] = generator.uniform(0.5, 2.0)
             return found
 
-        judge.points = [Point(point.values, edges(point), point.out, point.order) for point in ordinary.points]
+        return self.at(units, [Point(point.values, edges(point), point.out, point.order) for point in ordinary.points])
+
+    def quick(self, units: Units) -> Judge:
+        """Return a judge of fewer points, for equations that are judged for many values of their indices."""
+        ordinary = self.judge(units)
+        kinked = any(row.kinks for row in self.layers.activations)
+        return ordinary if kinked else self.at(units, ordinary.points[:_FEW_POINTS])
+
+    def at(self, units: Units, points: list[Point]) -> Judge:
+        """Return the judge of a network at other points."""
+        ordinary = self.judge(units)
+        judge = Judge(ordinary.program, names=ordinary.names, sampler=ordinary.sampler)
+        judge.points = points
         return judge
 
 
@@ -243,8 +292,11 @@ class LayeredJudgment:
         self, instances: Instances, judge: Judge | None = None
     ) -> Iterator[tuple[Environment, Judgment | None]]:
         """Yield a judgment for each value of the indices; None where a unit of the right side does not exist."""
-        judge = judge or self.judge.judge(instances.units)
-        for environment in instances.environments():
+        environments = instances.environments()
+        if judge is None:
+            many = len(environments) > _FEW_POINTS
+            judge = self.judge.quick(instances.units) if many else self.judge.judge(instances.units)
+        for environment in environments:
             left = instances.concrete(instances.left, environment)
             try:
                 right = instances.concrete(instances.right, environment)
@@ -344,6 +396,18 @@ class LayeredJudgment:
             for finding in verdict.findings
         )
         return replace(verdict, findings=findings)
+
+
+def of_samples(node: Expr, count: int, spelling: IndexedNames) -> Expr:
+    """Return a side with its sums over so many samples, which are all alike, worked out."""
+    if isinstance(node, SumOver) and node.index in _SAMPLES:
+        letters = [each for name in names_in(node.body) for each in spelling.letters(name)]
+        if not any(node.index in each for each in letters):
+            body = of_samples(node.body, count, spelling)
+            return body if count == 1 else Mul(Number(count), body, span=node.span)
+    if isinstance(node, Written) and str(node) == "N":
+        return Number(count, span=node.span)
+    return node.with_children(*(of_samples(child, count, spelling) for child in node.children))
 
 
 def _has_number(parsed: Parsed) -> bool:

@@ -42,6 +42,8 @@ class Layers:
     loss : Loss
     biases : bool
     penalty : Penalty, optional
+    is_mean : bool
+        Whether the loss of a batch is the mean over its rows; else it is their sum.
     """
 
     sizes: tuple[int, ...]
@@ -49,6 +51,7 @@ class Layers:
     loss: Loss
     biases: bool = True
     penalty: Penalty | None = None
+    is_mean: bool = True
 
     @property
     def n_layers(self) -> int:

@@ -22,6 +22,8 @@ from backstory.story.program import Program, aggregated
 _TRIES = 400
 _LEAST_SEEN, _MOST_POINTS = 2, 32
 """How often each side of a kink is met at least, if it can be, in at most so many points."""
+_IN_VAIN = 40
+"""After so many points that show nothing new, no more are drawn."""
 _NEAREST, _FARTHEST = 0.3, 1.7
 _KINK = 0.05
 """How near to a kink no weighted sum may come."""
@@ -94,12 +96,16 @@ class Sampler:
         """
         found: list[Point] = []
         seen: Counter[Hashable] = Counter()
+        in_vain = 0
         for point in self._candidates(random.Random(seed)):
             states = self._states(point)
             if len(found) < count or any(seen[state] < _LEAST_SEEN for state in states):
                 found.append(point)
                 seen.update(states)
-            if (len(found) >= count and not self._kinked) or len(found) == _MOST_POINTS:
+                in_vain = 0
+            else:
+                in_vain += 1
+            if (len(found) >= count and not self._kinked) or len(found) == _MOST_POINTS or in_vain == _IN_VAIN:
                 break
         return found
 

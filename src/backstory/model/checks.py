@@ -30,7 +30,8 @@ def check(net: Network, equation: str, x: Any, y: Any) -> Verdict:
 @lru_cache(maxsize=32)
 def judge_of(spec: Spec) -> LayeredJudge:
     """Return what judges equations about networks of one kind; it keeps what it has compiled."""
-    return LayeredJudge(Layers(spec.sizes, spec.activations, spec.loss, spec.biases, spec.penalty))
+    is_mean = spec.reduction == "mean"
+    return LayeredJudge(Layers(spec.sizes, spec.activations, spec.loss, spec.biases, spec.penalty, is_mean))
 
 
 def values_of(net: Network, x: Any, y: Any) -> dict[str, float]:

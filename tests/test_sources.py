@@ -161,6 +161,22 @@ def test_4_the_general_index_formulas_are_printed() -> None:
     assert "∂L/∂w1[k->j] = 1/N * Σ_n(delta1[n,j] * x[n,k])" in text
 
 
+@pytest.mark.parametrize(
+    ("equation", "status"),
+    [
+        (r"\delta_j^{(l)} = \sum_k w_{kj}^{(l+1)} \delta_k^{(l+1)} f'(z_j^{(l)})", "right"),
+        (r"\frac{\partial C}{\partial w_{jk}^{(l)}} = a_k^{(l-1)} \delta_j^{(l)}", "right"),
+        ("delta_j^L = 2*(a_j^L - y_j)*g'(z_j^L)", "right"),
+        ("delta_j^L = (a_j^L - y_j)*g'(z_j^L)", "wrong"),
+        (r"\delta_j^{(l)} = w_{kj}^{(l+1)} \delta_k^{(l+1)} f'(z_j^{(l)})", "wrong"),
+    ],
+)
+def test_4_equations_with_free_indices_are_judged(equation: str, status: str) -> None:
+    net = bs.Network([3, 4, 2], hidden="tanh", output="sigmoid", loss="squared_error", seed=0)
+    verdict = net.check(equation)
+    assert verdict.status == status, str(verdict)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # 5. The derivative of the activation or of the loss? Both
 
@@ -245,6 +261,9 @@ def test_a_story_on_the_command_line(run: Run, example: str, quantity: str, said
         ("one-neuron", "sigma(z) = 1/(1 + e^{z})", 1, "sign of the exponent"),
         ("two-two-two", ASKED, 1, "independent"),
         *[("two-two-two", equation, 0, "Right.") for equation in ANSWERED],
+        ("one-neuron", "dC/dw1 = 1/4*sum_n (yhat - y)*yhat*(1 - yhat)*x1", 0, "Right."),
+        ("one-neuron", "dC/dw1 = (yhat - y)*yhat*(1 - yhat)*x1", 1, "sum"),
+        ("layers", "C0 = (a2_1 - y_1) + (a2_2 - y_2)", 1, "C0 = (a2_1 - y_1)^2 + (a2_2 - y_2)^2"),
         ("three-factors", "dc/dw = x*a1*(1-a1)*p1*a2*(1-a2)*p2*2*(a3-t)", 0, "Right."),
     ],
 )

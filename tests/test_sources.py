@@ -262,6 +262,8 @@ def test_a_story_on_the_command_line(run: Run, example: str, quantity: str, said
         ("two-two-two", ASKED, 1, "independent"),
         *[("two-two-two", equation, 0, "Right.") for equation in ANSWERED],
         ("one-neuron", "dC/dw1 = 1/4*sum_n (yhat - y)*yhat*(1 - yhat)*x1", 0, "Right."),
+        ("one-neuron", "C = 1/8*sum_n (yhat - y)^2", 0, "Right."),
+        ("one-neuron", "C = 1/4*sum_n (yhat - y)^2", 1, "2 times"),
         ("one-neuron", "dC/dw1 = (yhat - y)*yhat*(1 - yhat)*x1", 1, "sum"),
         ("layers", "C0 = (a2_1 - y_1) + (a2_2 - y_2)", 1, "C0 = (a2_1 - y_1)^2 + (a2_2 - y_2)^2"),
         ("three-factors", "dc/dw = x*a1*(1-a1)*p1*a2*(1-a2)*p2*2*(a3-t)", 0, "Right."),

@@ -113,7 +113,25 @@ class BatchJudge(Judge):
         return super().canonical(text) if isinstance(left, Applied) else ""
 
     def judged(self, text: str) -> Verdict:
-        """Judge an equation on one sample, and where that holds, over a batch."""
+        """Judge an equation on one sample, and where that holds, over a batch.
+
+        The number of samples that there are, or a multiple of it, may stand where N does.
+        """
+        found = self.judged_as_written(text)
+        if found.ok or not _SUM.search(text):
+            return found
+        n = self.program.n_samples
+
+        def in_samples(match: re.Match[str]) -> str:
+            times, rest = divmod(int(match[0]), n)
+            return match[0] if rest or not times else f"({times}*N)"
+
+        with_letter = re.sub(r"(?<![\w.^])\d{1,6}(?![\w.])", in_samples, text) if n > 1 else text
+        again = self.judged_as_written(with_letter) if with_letter != text else found
+        return replace(again, text=text) if again.ok else found
+
+    def judged_as_written(self, text: str) -> Verdict:
+        """Judge an equation that calls the number of samples N."""
         try:
             names = self.vocabulary(text)
             return _Batched(self, names, read_equation(text, names)).verdict()

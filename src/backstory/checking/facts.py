@@ -13,7 +13,7 @@ from backstory.checking.names import Names
 from backstory.checking.points import Point
 from backstory.checking.terms import Factor, Term, expand, written_names
 from backstory.checking.vectors import Values, Vector
-from backstory.expressions import Expr, Sub, evaluate, to_text, walk
+from backstory.expressions import Add, Expr, Sub, evaluate, to_text, walk
 from backstory.expressions.tree import Span
 from backstory.story.formula_graph import Derivatives
 
@@ -60,6 +60,19 @@ class Facts:
             if meaning is not None and (meaning.is_delta or meaning.node in self.program.parameters):
                 return True
         return False
+
+    def role_of(self, node: Expr, several: bool = False) -> str:
+        """Say what a factor, or several side by side such as a*(1 - a), is meant to be on a path."""
+        if several or (isinstance(node, Applied) and node.primes):
+            return "slope"
+        if isinstance(node, Sub) and self.is_residual(node):
+            return "residual"
+        if isinstance(node, Sub | Add):
+            return "part"
+        meaning = self.names.meaning(node) if isinstance(node, Written) else None
+        if meaning is None:
+            return "other"
+        return "weight" if meaning.node in self.program.parameters else "input"
 
     def closed(self, span: Span) -> Span:
         """Return a place widened to the parentheses that begin or end within it."""

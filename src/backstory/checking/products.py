@@ -13,7 +13,7 @@ from backstory.checking.paths import Paths
 from backstory.checking.terms import Factor, Term
 from backstory.checking.vectors import Vector, equal, fraction, only_value, price_of
 from backstory.checking.verdict import Finding, Kind
-from backstory.expressions import Add, Call, Compare, Expr, Mul, Name, Number, Pow, Sub, to_text, walk
+from backstory.expressions import Call, Compare, Expr, Mul, Name, Number, Pow, Sub, to_text, walk
 from backstory.expressions.tree import Span
 
 
@@ -123,7 +123,7 @@ class Products:
             for piece, wanted in right:
                 swapped = only_value([one * other for one, other in zip(over, wanted, strict=True)])
                 if swapped is not None and (price := price_of(swapped)) is not None:
-                    alike = 0.0 if self.group_kind(group) == piece.kind else 0.25
+                    alike = 0.0 if self.facts.role_of(group[0].node, len(group) > 1) == piece.kind else 0.25
                     cost = 2.0 + price + alike + 0.2 * (len(group) - 1)
                     best.append((cost, self.instead(group, piece)))
         for (one, first), (other, second) in combinations(right, 2):
@@ -140,20 +140,6 @@ class Products:
             values = self.facts.values(factor.node)
             columns.append([1 / values[place] if factor.below and values[place] else values[place] for place in live])
         return [math.prod(row) for row in zip(*columns, strict=True)]
-
-    def group_kind(self, group: Sequence[Factor]) -> str:
-        """What a factor of the equation is meant to be."""
-        node = group[0].node
-        if len(group) > 1 or (isinstance(node, Applied) and node.primes):
-            return "slope"
-        if isinstance(node, Sub) and self.facts.is_residual(node):
-            return "residual"
-        if isinstance(node, Sub | Add):
-            return "part"
-        meaning = self.facts.names.meaning(node) if isinstance(node, Written) else None
-        if meaning is None:
-            return "other"
-        return "weight" if meaning.node in self.facts.program.parameters else "input"
 
     def pieces(self, paths: frozenset[int]) -> list[Piece]:
         """The factors that belong into a set of paths: of every link its derivative and that derivative's factors."""

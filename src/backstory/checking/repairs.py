@@ -356,22 +356,12 @@ class Repairs:
         return given is not None and given.node == quantity.by
 
     def role_of(self, slot: Slot) -> str:
-        """What a factor of the equation is meant to be."""
-        node = slot.node
-        if len(slot.nodes) > 1 or (isinstance(node, Applied) and node.primes):
-            return "slope"
-        if isinstance(node, Ratio):
-            return "link"
-        if isinstance(node, Sub) and self.facts.is_residual(node):
-            return "residual"
-        if isinstance(node, Sub | Add):
-            return "part"
+        """What a factor of the equation is meant to be; a link is a derivative by name, or a delta."""
+        node, several = slot.node, len(slot.nodes) > 1
         meaning = self.facts.names.meaning(node) if isinstance(node, Written) else None
-        if meaning is None:
-            return "other"
-        if meaning.is_delta:
+        if not several and (isinstance(node, Ratio) or (meaning is not None and meaning.is_delta)):
             return "link"
-        return "weight" if meaning.node in self.facts.program.parameters else "input"
+        return self.facts.role_of(node, several)
 
     # -- text
 

@@ -34,7 +34,6 @@ _PART = re.compile(r"([A-Za-z])?([+-]?\d+)?")
 _NUMBERED = re.compile(r"([A-Za-z]+?)(\d+)")
 _FLAT = re.compile(r"(?:(net|in|z|s|out|a|delta|target|t|y)_?)?([hoi])(\d+)")
 _SUMS = ("net", "in", "z", "s")
-_EXAMPLES = "w_{jk}^{(l)}, z_j^l, a_j^l, \\delta_j^l, b_j^l, x_k, y_j, or addresses such as w1[2->0] and z1[0]"
 
 Environment = Mapping[str, int]
 Style = Literal["flat", "plain", "latex"]

@@ -230,11 +230,8 @@ class Products:
             if given is not None and given.node == of:
                 return "wrong_argument", f"the derivative is taken at the weighted sum {by}, not at {of}."
             return "wrong_layer", f"the derivative of this link is taken at {by}: {why}"
-        if isinstance(node, Written) and (meaning := self.facts.names.meaning(node)) is not None:
-            if meaning.node in self.facts.program.parameters and piece.kind == "weight":
-                return "wrong_index", f"that is the weight between {by} and {of}: {why}"
-            if piece.kind == "slope" or piece.kind == "part":
-                return "wrong_factor", why
+        if piece.kind == "weight" and self.facts.role_of(node) == "weight":
+            return "wrong_index", f"that is the weight between {by} and {of}: {why}"
         return "wrong_factor", why
 
 

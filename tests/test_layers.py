@@ -26,7 +26,8 @@ KNOWS: dict[str, set[str]] = {
     "auditing": {"model"},
     "estimators": {"model"},
     "configuration": {"engine"},
-    "cli": {"model", "auditing", "estimators", "configuration"},
+    "studio": {"model"},
+    "cli": {"model", "auditing", "estimators", "configuration", "studio"},
     "__main__": {"cli"},
 }
 FACES = ("cli", "configuration")  # may use the finished package's own public names, its version for one

@@ -226,6 +226,20 @@ def exercise(
 
 
 @app.command()
+def studio(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+) -> None:
+    """Open the studio: see a network, train it, question it.
+
+    The page is served to this machine only; its address, with a token, is the one line on stdout.
+    """
+    from backstory.cli.studio import run
+
+    run(port, no_browser)
+
+
+@app.command()
 def config() -> None:
     """Print version, instruction set, threads, optional parts."""
     backstory.show_config()

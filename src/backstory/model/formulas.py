@@ -114,7 +114,7 @@ class Formulas:
         """
         self._require(of)
         self._require(by)
-        return bool(self._graph(0).between(by, of))
+        return bool(self.graph(0).between(by, of))
 
     def gradient(self, by: str) -> float:
         """The derivative of the loss by one leaf or formula.
@@ -176,7 +176,7 @@ class Formulas:
         if row is not None and not 0 <= row < max(n, 1):
             raise ConfigurationError(f"row= must be one of the samples 0 to {max(n, 1) - 1}. Got {row!r}.")
         batch = self._batch(by, row) if n and of == self.loss and by not in self.program.of_a_sample else None
-        graph = self._graph(batch.row if batch else row or 0)
+        graph = self.graph(batch.row if batch else row or 0)
         moves_one_row = by in self.program.of_a_sample and of not in self.program.of_a_sample
         story = Story(
             graph,
@@ -292,14 +292,15 @@ class Formulas:
         if not self._known(name):
             raise unknown("name", name, [*self._leaves, *self.program.samples, *self.program.formulas])
 
-    def _graph(self, row: int | None) -> FormulaGraph:
+    def graph(self, row: int | None = None) -> FormulaGraph:
+        """The graph of all quantities, for one sample where there are several."""
         shared, rows = self.program.values(self._leaves)
         return formula_graph(self.program, shared, rows[row] if rows and row is not None else None, self._derivatives)
 
     def _gradients(self) -> dict[str, float]:
         """The derivative of the loss by every name that is the same for all samples."""
         if not self.program.n_samples:
-            return dict(self._graph(None).totals(self.loss))
+            return dict(self.graph(None).totals(self.loss))
         direct, graphs = self._by_rows()
         without = direct.totals(self.loss)
         found = dict(without)

@@ -24,7 +24,9 @@ STYLE = """
 .backstory p { margin: .5rem 0; max-width: 44rem; }
 .backstory math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", math; font-size: 1.08em; }
 .backstory section > div { overflow: auto hidden; margin: .6rem 0; padding-block: .15rem; }
-.backstory .equation mtd { padding-top: .18em; padding-bottom: .18em; }
+.backstory .equation mtd { padding: .18em 0; }
+.backstory .equation .before { text-align: right; }
+.backstory .equation .after { text-align: left; padding-right: .4em; }
 .backstory table { border-collapse: collapse; }
 .backstory th, .backstory td { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: middle;
   border-bottom: 1px solid var(--rule); font-weight: 400; font-variant-numeric: tabular-nums; }

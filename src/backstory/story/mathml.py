@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROOM = 64.0
 """Width of a line, in letters."""
 _PARENTHESES = str.maketrans({OPEN: "<mo>(</mo>", CLOSE: "<mo>)</mo>"})
-_LEFT, _RIGHT = 'style="text-align:left;padding-left:0"', 'style="text-align:right;padding:0"'
+_LEFT, _RIGHT = 'class="after"', 'class="before"'
 
 
 def page(sections: Sequence[Section], name: Callable[[str], str] = str) -> str:

@@ -1,0 +1,24 @@
+"""The files of the front end, and the one module that a notebook gets: its parts joined in the order of their use."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+MODULES = ("dom.js", "network.js", "bar.js", "story.js", "equation.js", "studio.js")
+"""Each may import from those before it; names are unique among them, as a notebook gets them as one module."""
+_TYPES = {"js": "text/javascript", "css": "text/css", "html": "text/html", "woff2": "font/woff2"}
+ASSETS = {name: _TYPES[name.rsplit(".")[-1]] for name in (*MODULES, "index.html", "page.js", "studio.css")}
+"""What the page's server gives out, with the type of each."""
+_IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+
+
+def text(name: str) -> str:
+    """Return a file of the front end."""
+    return (files("backstory.studio") / "static" / name).read_text(encoding="utf-8")
+
+
+def module() -> str:
+    """Return the front end as one module: a notebook loads it from memory, where it can import no neighbors."""
+    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text(name))) for name in MODULES)

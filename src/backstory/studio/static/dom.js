@@ -1,0 +1,46 @@
+/**
+ * What every view uses: elements, numbers, and the types they share.
+ *
+ * @typedef {object} Model  what a host offers: the page (page.js) or a notebook (anywidget)
+ * @property {(key: string) => any} get
+ * @property {(name: string, call: () => void) => void} on  name is "change:KEY"
+ * @property {(name: string, call: () => void) => void} off
+ * @property {(message: object) => void} send
+ *
+ * @typedef {object} View  one part of the studio
+ * @property {Element} element
+ * @property {string[]} keys  of the state that it shows
+ * @property {() => void} update  called when one of them has changed
+ */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Set attributes; a function is a listener, false and null leave the attribute away. */
+export function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name, value);
+    else if (value === false || value === null || value === undefined) element.removeAttribute(name);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  return element;
+}
+
+/** Make an HTML element; strings among the children become text, never markup. */
+export function html(tag, attributes = {}, ...children) {
+  const element = set(document.createElement(tag), attributes);
+  element.append(...children);
+  return element;
+}
+
+/** Make an SVG element. */
+export function svg(tag, attributes = {}, ...children) {
+  const element = set(document.createElementNS(SVG, tag), attributes);
+  element.append(...children);
+  return element;
+}
+
+/** Write a number to four digits, as the stories do. */
+export function short(value) {
+  if (typeof value !== "number") return String(value ?? "");
+  return String(Number(value.toPrecision(4))).replace("-", "−");
+}

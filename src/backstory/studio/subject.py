@@ -1,0 +1,179 @@
+"""What the studio shows, trains and questions: formulas, or a network with its rows; both answer the same calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.checking.verdict import Verdict
+from backstory.model.formulas import Formulas
+from backstory.model.network import Network
+from backstory.story.address import read_address
+from backstory.story.story import Story
+from backstory.studio.drawing import Drawing, formulas_drawing, network_drawing
+from backstory.training.callbacks import EveryEpoch
+from backstory.training.optimizers import Optimizer
+
+Array = NDArray[Any]
+
+
+class Subject(Protocol):
+    """The one thing on the stage."""
+
+    kind: str
+    rows: int
+    """How many samples there are to look at; at least 1."""
+    steps: int
+    """Updates taken since the beginning."""
+
+    def drawing(self) -> Drawing:
+        """Return the picture."""
+
+    def numbers(self, row: int) -> dict[str, Any]:
+        """Return the values: nodes, deltas (by node), parameters, gradients (by address) of one row, and its loss."""
+
+    def loss(self) -> float:
+        """Return the loss over all rows."""
+
+    def set(self, address: str, value: float) -> None:
+        """Give a parameter a value."""
+
+    def explain(self, quantity: str, row: int) -> Story:
+        """Tell a gradient of one row."""
+
+    def check(self, equation: str, row: int) -> Verdict:
+        """Judge an equation."""
+
+    def train(self, epochs: int, stop: Callable[[], bool]) -> None:
+        """Train for so many passes over the rows, or until `stop` says so; it is asked after each."""
+
+
+class FormulasSubject:
+    """A network written as formulas."""
+
+    kind = "formulas"
+
+    def __init__(self, text: str, optimizer: Optimizer) -> None:
+        self.formulas = Formulas.read(text)
+        self.optimizer = optimizer
+        self.rows = max(self.formulas.program.n_samples, 1)
+        self.steps = 0
+
+    def drawing(self) -> Drawing:
+        return formulas_drawing(self.formulas.graph(0))
+
+    def numbers(self, row: int) -> dict[str, Any]:
+        graph = self.formulas.graph(row)
+        totals = graph.totals(self.formulas.loss)
+        leaves = self.formulas.parameters
+        return {
+            "nodes": dict(graph.values),
+            "deltas": dict(totals),
+            "parameters": leaves,
+            "gradients": {name: totals.get(name, 0.0) for name in leaves},
+            "loss": graph.values[self.formulas.loss],
+        }
+
+    def loss(self) -> float:
+        return float(self.formulas.values[self.formulas.loss])
+
+    def set(self, address: str, value: float) -> None:
+        self.formulas.set(**{address: value})
+
+    def explain(self, quantity: str, row: int) -> Story:
+        return self.formulas.explain(quantity, row=row, optimizer=self.optimizer)
+
+    def check(self, equation: str, row: int) -> Verdict:
+        return self.formulas.check(equation)
+
+    def train(self, epochs: int, stop: Callable[[], bool]) -> None:
+        for _ in range(epochs):
+            self.formulas.step(self.optimizer)
+            self.steps += 1
+            if stop():
+                return
+
+
+class NetworkSubject:
+    """A network with its rows."""
+
+    kind = "network"
+
+    def __init__(self, net: Network, X: Array, y: Array, optimizer: Optimizer, batch_size: int) -> None:
+        self.net, self.X, self.y = net, X, y
+        self.optimizer, self.batch_size = optimizer, batch_size
+        self.rows = len(X)
+        self.steps = 0
+
+    def drawing(self) -> Drawing:
+        return network_drawing(self.net)
+
+    def numbers(self, row: int) -> dict[str, Any]:
+        net, x, y = self.net, self.X[row : row + 1], self.y[row : row + 1]
+        drawing = self.drawing()
+        activations, deltas = [x, *net.activations(x)], net.deltas(x, y)
+        gradients = net.gradients(x, y)
+        nodes, by_node = {"L": gradients.loss}, {}
+        for column in drawing.columns[:-1]:
+            for name in column["nodes"]:
+                address = read_address(name)
+                assert address is not None
+                nodes[name] = float(activations[address.layer][0, address.unit])
+                if address.layer:
+                    by_node[name] = float(deltas[address.layer - 1][0, address.unit])
+        addresses = [each["address"] for each in (*drawing.lines, *drawing.biases) if each["address"]]
+        return {
+            "nodes": nodes,
+            "deltas": by_node,
+            "parameters": {name: float(_place(net, name)) for name in addresses},
+            "gradients": {name: float(_place(gradients, name)) for name in addresses},
+            "loss": gradients.loss,
+        }
+
+    def loss(self) -> float:
+        return self.net.loss(self.X, self.y)
+
+    def set(self, address: str, value: float) -> None:
+        arrays, index = _array(self.net, address)
+        arrays[index] = value
+
+    def explain(self, quantity: str, row: int) -> Story:
+        return self.net.explain(quantity, self.X[row], self.y[row : row + 1], optimizer=self.optimizer)
+
+    def check(self, equation: str, row: int) -> Verdict:
+        return self.net.check(equation, self.X[row], self.y[row])
+
+    def train(self, epochs: int, stop: Callable[[], bool]) -> None:
+        before = self.steps
+
+        def served(event: Any) -> bool:
+            self.steps = before + event.step
+            return stop()
+
+        self.net.fit(
+            self.X,
+            self.y,
+            optimizer=self.optimizer,
+            batch_size=self.batch_size,
+            epochs=epochs,
+            callbacks=[EveryEpoch(served)],
+            progress=False,
+        )
+
+
+def _array(holder: Any, address: str) -> tuple[Array, tuple[int, ...]]:
+    """Return the array that a parameter lives in, and its place there."""
+    read = read_address(address)
+    assert read is not None
+    if read.letter == "w":
+        assert read.source is not None
+        return holder.weights[read.layer - 1], (read.source, read.unit)
+    return holder.biases[read.layer - 1], (read.unit,)
+
+
+def _place(holder: Any, address: str) -> np.floating[Any]:
+    arrays, index = _array(holder, address)
+    return arrays[index]  # type: ignore[no-any-return]

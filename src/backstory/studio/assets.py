@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-MODULES = ("dom.js", "network.js", "bar.js", "story.js", "equation.js", "studio.js")
+MODULES = ("dom.js", "lit.js", "network.js", "bar.js", "story.js", "equation.js", "studio.js")
 """Each may import from those before it; names are unique among them, as a notebook gets them as one module."""
 _TYPES = {"js": "text/javascript", "css": "text/css", "html": "text/html", "woff2": "font/woff2"}
 ASSETS = {name: _TYPES[name.rsplit(".")[-1]] for name in (*MODULES, "index.html", "page.js", "studio.css")}

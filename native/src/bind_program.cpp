@@ -193,7 +193,7 @@ void bind_type(nb::module_& m, const char* name) {
                Order order, size batch_size, size first_batch, double first_step, double learning_rate,
                std::optional<Vector<const double>> learning_rates, std::int64_t epoch, std::uint64_t seed,
                std::vector<double> dropout, std::optional<double> clip_norm, std::optional<double> clip_value,
-               std::vector<bool> frozen, bool record, int threads, Vector<double> losses) {
+               std::vector<bool> frozen, bool record, int threads, Vector<double> losses, double penalty_rows) {
                 const Network<T>& net = self.network();
                 check_rows<T>(net, parameters, X);
                 const size steps = losses.shape(0), rows = X.shape(0);
@@ -216,7 +216,8 @@ void bind_type(nb::module_& m, const char* name) {
                                .learning_rate = learning_rate,
                                .learning_rates = learning_rates ? learning_rates->data() : nullptr, .epoch = epoch,
                                .seed = seed, .dropout = std::move(dropout), .clip_norm = clip_norm,
-                               .clip_value = clip_value, .frozen = std::move(frozen), .record = record};
+                               .clip_value = clip_value, .frozen = std::move(frozen), .penalty_rows = penalty_rows,
+                               .record = record};
                 set_walk(chunk, order, rows);
                 nb::object interrupt = nb::none();
                 const auto interrupted = [&] {
@@ -237,7 +238,7 @@ void bind_type(nb::module_& m, const char* name) {
             "classes"_a.noconvert().none(), "sample_weight"_a.noconvert().none(), "order"_a.noconvert().none(),
             "batch_size"_a, "first_batch"_a, "first_step"_a, "learning_rate"_a, "learning_rates"_a.noconvert().none(),
             "epoch"_a, "seed"_a, "dropout"_a, "clip_norm"_a.none(), "clip_value"_a.none(), "frozen"_a, "record"_a,
-            "threads"_a, "losses"_a.noconvert(),
+            "threads"_a, "losses"_a.noconvert(), "penalty_rows"_a = 0.0,
             "Take a chunk of steps in place, their losses into `losses`: (steps, norms, penalties, failure, a signal's exception).");
 }
 

@@ -90,6 +90,18 @@ def test_what_else_fit_can_do_is_done_alike(extra: str, penalty: str, dtype: str
         assert relative_difference(native, reference) <= TOLERANCE[dtype]
 
 
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("penalty", ["L1", "L2", "elastic"])
+def test_a_penalty_that_is_divided_by_rows_is_divided_alike(penalty: str, dtype: str) -> None:
+    net = network([3, 6, 4, 3], "tanh", "softmax", "cross_entropy", dtype, penalty=PENALTIES[penalty])
+    for optimizer in (bs.SGD(0.05, momentum=0.5), bs.Adam(0.01, epsilon=1e-4), bs.Polyak(0.1, max_rate=0.05)):
+        for extra in ({}, {"sample_weight": None}, {"clip": 0.05}):
+            ends = [trained(net, engine, optimizer, penalty_rows=4.0, **extra) for engine in ("native", "reference")]
+            assert relative_difference(*(end.parameters for end in ends)) <= TOLERANCE[dtype]
+            assert relative_difference(*(end.history.loss for end in ends)) <= TOLERANCE[dtype]
+            assert relative_difference(ends[0].parameters, trained(net, "native", optimizer, **extra).parameters) > 1e-3
+
+
 @pytest.mark.parametrize("penalty", [bs.L1(0.1), bs.L2(0.1)])
 def test_weights_whose_squares_are_too_large_have_the_penalty_of_the_reference(penalty: Any) -> None:
     net = network([3, 2], "tanh", "identity", "half_squared_error", penalty=penalty)

@@ -134,9 +134,11 @@ def test_state_before_the_failing_step_is_kept() -> None:
 
 @pytest.mark.parametrize("optimizer", [bs.Adam(0.01), bs.Polyak(0.5)], ids=repr)
 def test_chunks_never_change_a_bit(optimizer: Any) -> None:
-    chunk = chunk_of(SPEC, dropout=(0.3, 0.1))
-    whole, result = train(native.Engine(SPEC), chunk, optimizer)
-    engine, rule = native.Engine(SPEC), optimizer.rule()
+    spec = replace(SPEC, penalty=bs.L2(0.1))
+    weight = np.random.default_rng(4).uniform(0.5, 2.0, 60)
+    chunk = chunk_of(spec, dropout=(0.3, 0.1), sample_weight=weight, penalty_rows=25.0)
+    whole, result = train(native.Engine(spec), chunk, optimizer)
+    engine, rule = native.Engine(spec), optimizer.rule()
     parameters = parameters_of(SPEC)
     state = {name: np.zeros_like(parameters) for name in rule.slots}
     losses = []
@@ -169,7 +171,7 @@ def test_a_walk_may_begin_and_end_within_an_epoch_whose_last_batch_is_short() ->
     spec = replace(SPEC, penalty=bs.Elastic(0.01, 0.02))
     chunk = chunk_of(spec, rows=50, batch=20, steps=15, record=True)
     assert (chunk.batches, chunk.visits) == (3, 50)
-    chunk = part_of(chunk, 2, 10)
+    chunk = replace(part_of(chunk, 2, 10), penalty_rows=20.0)
     wanted, reference_result = train(reference.Engine(spec), chunk)
     parameters, result = train(native.Engine(spec), chunk)
     np.testing.assert_allclose(parameters, wanted, rtol=1e-11, atol=1e-13)

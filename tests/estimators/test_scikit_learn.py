@@ -72,16 +72,33 @@ def test_thirty_epochs_of_numbers(solver: dict[str, Any], loss: str) -> None:
     np.testing.assert_allclose(b.predict(X), a.predict(X), rtol=1e-9)
 
 
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
+@pytest.mark.parametrize("solver", [{"solver": "sgd", "learning_rate_init": 0.1}, SOLVERS["adam"]], ids=["sgd", "adam"])
+@pytest.mark.parametrize("batch_size", [60, 59, 25, 7])
+def test_alpha_is_divided_by_what_each_batch_weighs(batch_size: int, solver: dict[str, Any], weights: Any) -> None:
+    parameters = SAME | {"alpha": 3.0, "batch_size": batch_size, "max_iter": 10, **solver}
+    for name, y in (("MLPClassifier", CLASSES["three"]), ("MLPRegressor", NUMBERS["squared_error"])):
+        a, b = both(name, (X, y, weights), **parameters)
+        assert largest_difference(a, b) < 1e-10
+        c = getattr(ours, name)(**parameters | {"alpha": 0}).fit(X, y, weights)
+        assert largest_difference(a, c) > 0.01
+
+
+def test_alpha_is_divided_by_the_rows_that_are_not_held_out() -> None:
+    parameters = SAME | {"alpha": 3.0, "early_stopping": True, "solver": "sgd", "max_iter": 10, "tol": 0}
+    a, b = both("MLPClassifier", (X, CLASSES["three"], WEIGHTS), **parameters, batch_size=25)
+    assert largest_difference(a, b) < 1e-10
+
+
 @pytest.mark.parametrize("loss", NUMBERS)
 def test_the_curve_of_losses(loss: str) -> None:
     parameters = SAME | {"alpha": 0.0, "solver": "sgd", "batch_size": 25, "max_iter": 10}
     a, b = both("MLPRegressor", (X, NUMBERS[loss]), loss=loss, **parameters)  # the last batch has 10 rows
     np.testing.assert_allclose(b.loss_curve_, a.loss_curve_, rtol=1e-10)
     assert b.best_loss_ == pytest.approx(a.best_loss_, rel=1e-10)
-    c = both(
-        "MLPRegressor", (X, NUMBERS[loss]), loss=loss, **parameters | {"alpha": 0.1}
-    )  # the penalty of other weights
-    np.testing.assert_allclose(c[1].loss_curve_, c[0].loss_curve_, atol=1e-2)
+    still = parameters | {"alpha": 3.0, "learning_rate_init": 1e-12}  # the penalty is that of the end of the epoch here
+    c, d = both("MLPRegressor", (X, NUMBERS[loss]), loss=loss, **still)
+    np.testing.assert_allclose(d.loss_curve_, c.loss_curve_, rtol=1e-9)
 
 
 @pytest.mark.parametrize("y", CLASSES.values(), ids=CLASSES.keys())

@@ -487,6 +487,8 @@ def test_numpys_numbers_are_numbers() -> None:
     ("options", "message"),
     [
         ({"optimizer": bs.LBFGS(), "dropout": 0.5}, "dropout cannot be used with it"),
+        ({"optimizer": bs.LBFGS(), "penalty_rows": 1}, "penalty_rows cannot be used with it"),
+        ({"penalty_rows": 0}, r"'penalty_rows' parameter of fit must be a finite number > 0"),
         ({"validation": 0.0}, r"'validation' parameter of fit must be in \(0, 1\)"),
         ({"freeze": 5}, r"freeze= must be names of parameter arrays such as \('b1', 'w2'\). Got 5"),
         ({"metrics": "accuracy"}, "metrics= must be a dict of name: function"),
@@ -501,6 +503,24 @@ def test_a_refused_call_leaves_the_last_history(options: dict[str, Any], message
         net.fit(X, Y, **options)
     assert net.history is history
     assert (net.parameters == before).all()
+
+
+def test_a_penalty_is_not_divided_where_the_loss_is_not() -> None:
+    net = bs.Network([2, 1], penalty=bs.L2(0.1), reduction="sum")
+    with pytest.raises(bs.ConfigurationError, match=r"penalty_rows= divides .* Got reduction='sum'; leave it out"):
+        net.fit(np.zeros((3, 2)), np.zeros(3), penalty_rows=1)
+
+
+def test_a_penalty_that_is_divided_by_rows_takes_the_steps_of_its_own_strengths() -> None:
+    whole = bs.Network([X.shape[1], 1], penalty=bs.L2(6.0), seed=0)
+    y = X[:, :1]
+    whole.fit(X[:10], y[:10], optimizer=bs.SGD(0.01), batch_size=6, epochs=1, shuffle=False, penalty_rows=1)
+    by_hand = bs.Network([X.shape[1], 1], seed=0)
+    for rows in (slice(0, 6), slice(6, 10)):
+        gradient, n = by_hand.gradients(X[rows], y[rows]), len(X[rows])
+        by_hand.weights[0][:] -= 0.01 * (gradient.weights[0] + 6.0 / n * by_hand.weights[0])
+        by_hand.biases[0][:] -= 0.01 * gradient.biases[0]
+    np.testing.assert_allclose(whole.weights[0], by_hand.weights[0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("weight", ["a", -1, float("nan")])

@@ -66,7 +66,7 @@ private:
             for (size l = net_.layers.size(); l >= 1; --l)
                 if (const size i = bad_row(at.d[l], n, net_.layers[l - 1].n_out); i < n) return fail("delta", l, from.row(i));
 
-            if (const size l = bad_gradient(s, n, begin > 0, begin + n == batch.n)) return fail("gradient", l, -1);
+            if (const size l = bad_gradient(s, n, begin > 0, begin + n == batch.n, batch.strength)) return fail("gradient", l, -1);
         }
         if (!std::isfinite(loss)) return fail("loss", 0, -1);
         result.losses[s] = loss;
@@ -84,7 +84,7 @@ private:
     }
 
     // The gradient to memory; the first layer where it is not finite, or 0.
-    size bad_gradient(size s, size n, bool further, bool complete) {
+    size bad_gradient(size s, size n, bool further, bool complete, double strength) {
         const bool record = chunk_.records(s);
         size bad = 0;
         training_.each_tile(0, net_.tiles, [&](size l, const WeightTile& tile, size number) {
@@ -93,8 +93,8 @@ private:
             training_.tile_gradient(l, tile, {space_.at.x}, n, further ? g : nullptr, g);
             if (!rows_finite(g, tile.count(), layer.w.width(tile.panel), layer.w.valid(tile.panel)) && !bad) bad = l;
             if (complete)
-                training_.finish_gradient(l, tile, record, training_.whole_needed(), space_.w + layer.tile_offset(tile),
-                                          g, space_.sums[number]);
+                training_.finish_gradient(l, tile, record, training_.whole_needed(), strength,
+                                          space_.w + layer.tile_offset(tile), g, space_.sums[number]);
         });
         return bad;
     }

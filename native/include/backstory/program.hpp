@@ -259,7 +259,7 @@ private:
             [&](size l, const WeightTile& tile, size, T* g) {
                 if (!gradient) return;
                 const Dense<T>& layer = net_.layers[l - 1];
-                training.finish_gradient(l, tile, false, false, space.w + layer.tile_offset(tile), g, unused);
+                training.finish_gradient(l, tile, false, false, 1.0, space.w + layer.tile_offset(tile), g, unused);
                 net_.unpack_tile(layer, tile, g, gradient);
             });
     }

@@ -43,6 +43,7 @@ struct Chunk {
     std::vector<double> dropout;             // one per hidden layer, or empty: none
     std::optional<double> clip_norm, clip_value;
     std::vector<bool> frozen;                // W1, b1, W2, b2, ... (W1, W2, ... without biases)
+    double penalty_rows = 0;                 // not 0: a mean's penalty is for batches that weigh so much, see Batch
     bool record = false;                     // gradient norms and penalty at the last batch of each epoch
 
     size longest_batch() const { return std::min(batch_size, visits); }
@@ -147,8 +148,9 @@ public:
     struct Batch {
         Source<T> rows;
         size n;
-        double share;         // what a row's loss is multiplied by, sample weight apart
-        std::uint64_t masks;  // what dropout's masks start from
+        double share;           // what a row's loss is multiplied by, sample weight apart
+        std::uint64_t masks;    // what dropout's masks start from
+        double strength = 1.0;  // what the penalty is multiplied by: more, the less its rows weigh, where asked for
 
         // The rows from number `begin` of the batch on.
         Source<T> from(size begin) const {
@@ -170,6 +172,7 @@ public:
                 for (size i = 0; i < b.n; ++i) total += chunk_.sample_weight[b.rows.row(i)];
             }
             b.share = total != 0 ? 1.0 / total : 0.0;
+            if (chunk_.penalty_rows != 0) b.strength = total != 0 ? chunk_.penalty_rows / total : 0.0;
         }
         if (!chunk_.dropout.empty())
             b.masks = epoch_key(chunk_.seed, chunk_.epoch + static_cast<std::int64_t>(place.epoch));
@@ -303,11 +306,14 @@ public:
     }
 
     // The data's gradient of a tile complete: add the penalty's, note what the whole needs, clip by value.
-    void finish_gradient(size l, const WeightTile& tile, bool record, bool whole, const T* w, T* g, TileSums& sums) {
+    //   strength: what the penalty is multiplied by
+    void finish_gradient(size l, const WeightTile& tile, bool record, bool whole, double strength, const T* w, T* g,
+                         TileSums& sums) {
         const Dense<T>& layer = net_.layers[l - 1];
         const size width = layer.w.width(tile.panel), valid = layer.w.valid(tile.panel), weights = tile.rows * width;
+        const double own_l1 = strength * net_.l1, own_l2 = strength * net_.l2;
         if (net_.l2 != 0 || net_.l1 != 0) {
-            const V<T> l1 = set1(static_cast<T>(net_.l1)), l2 = set1(static_cast<T>(net_.l2));
+            const V<T> l1 = set1(static_cast<T>(own_l1)), l2 = set1(static_cast<T>(own_l2));
             for (size i = 0; i < weights; i += lanes<T>) {
                 const V<T> wi = load(w + i);
                 store(g + i, fma(l2, wi, fma(l1, sign_of(wi), load(g + i))));
@@ -326,7 +332,7 @@ public:
             double largest = 0, penalty = 0;
             tile_each(g + skip * width, rows, width, valid, [&](T x) { largest = std::max(largest, std::abs(double{x})); });
             if (net_.l1 != 0 || net_.l2 != 0)
-                tile_each(w, tile.rows, width, valid, [&](double x) { penalty += net_.l1 * std::abs(x) + net_.l2 / 2 * x * x; });
+                tile_each(w, tile.rows, width, valid, [&](double x) { penalty += own_l1 * std::abs(x) + own_l2 / 2 * x * x; });
             sums.largest = largest, sums.penalty = penalty;
         }
     }
@@ -474,7 +480,7 @@ private:
                 if (me == 0)
                     for (size i = 0; i < n; ++i) loss += weight(rows.row(i)) * b.share * space_.at.losses[i];
                 if (online && !x.nonzeros) online_phase(me, count, x.rows, step);
-                else weights_phase(me, count, x, n, begin > 0, complete, to_memory, record, own, step);
+                else weights_phase(me, count, x, n, begin > 0, complete, to_memory, record, own, b.strength, step);
                 if (me == 0 && complete) note_loss(s, loss, result);
                 if (!complete || to_memory) barrier.wait();
             }
@@ -573,7 +579,7 @@ private:
 
     // Phase 2: some tiles' gradients over the n rows in the buffers, and their update where that is all it takes.
     void weights_phase(int me, int count, const Inputs<T>& x, size n, bool further, bool complete, bool to_memory,
-                       bool record, bool summed, const Step<T>& step) {
+                       bool record, bool summed, double strength, const Step<T>& step) {
         const bool whole = whole_needed();
         TileSums unused;
         gradients(
@@ -582,7 +588,8 @@ private:
             [&](size l, const WeightTile& tile, size number, T* g) {
                 if (!complete) return;
                 const T* w = space_.w + net_.layers[l - 1].tile_offset(tile);
-                if (!plain_ || record) finish_gradient(l, tile, record, whole, w, g, space_.sums ? space_.sums[number] : unused);
+                if (!plain_ || record)
+                    finish_gradient(l, tile, record, whole, strength, w, g, space_.sums ? space_.sums[number] : unused);
                 if (!to_memory) update(l, tile, step, g);
             });
     }

@@ -63,6 +63,7 @@ class Chunk:
     clip_value: float | None  # bound on each |component|, applied before clip_norm
     frozen: tuple[bool, ...]  # one per parameter array in flat order: W1, b1, W2, b2, ...
     record: bool  # gradient norms and penalty at the last batch of each epoch
+    penalty_rows: float = 0.0  # with a mean: the weight of a batch that has the penalty as it is; see `strength`
 
     @property
     def batches(self) -> int:
@@ -73,6 +74,12 @@ class Chunk:
     def visits(self) -> int:
         """Rows that an epoch visits."""
         return len(self.X) if self.order is None else int(self.order.shape[1])
+
+    def strength(self, total: float) -> float:
+        """What the penalty is multiplied by in a batch whose rows weigh `total`: more, the less they weigh, or 1."""
+        if not self.penalty_rows:
+            return 1.0
+        return self.penalty_rows / total if total else 0.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class ChunkResult:
     steps: int  # steps done; fewer than asked when a signal is pending or something became non-finite
     losses: Array  # (steps,) float64: each batch's reduced data loss before its update, without the penalty
     norms: Array  # (recorded steps, L) float64: of each layer's gradient, penalty included, before clipping
-    penalties: Array  # (recorded steps,) float64: the penalty after the update
+    penalties: Array  # (recorded steps,) float64: the penalty after the update, as it is
     failure: Failure | None = None
     interrupt: BaseException | None = None  # what a signal's handler raised meanwhile; raised once the steps are noted
 

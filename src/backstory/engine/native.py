@@ -242,6 +242,7 @@ class Engine:
             chunk.record,
             threads,
             losses,
+            *([chunk.penalty_rows] if chunk.penalty_rows else []),
         )
         found = None if failure is None else Failure(*failure)
         return ChunkResult(steps, losses[:steps], norms, penalties[:, 0], found, interrupt)

@@ -189,8 +189,9 @@ class Engine:
                 batch = np.arange(first, last) if chunk.order is None else chunk.order[epoch, first:last]
                 failure, loss, gradient = self._batch_gradient(theta, chunk, batch, step, chunk.epoch + epoch)
                 if failure is None:
-                    gradient = gradient + penalty_slope(spec, theta)
-                    new, new_slots = update(theta, slots, gradient, loss + penalty_value(spec, theta), step)
+                    strength = _strength(spec, chunk, batch)
+                    gradient = gradient + strength * penalty_slope(spec, theta)
+                    new, new_slots = update(theta, slots, gradient, loss + strength * penalty_value(spec, theta), step)
                     after = [("weight", new), *(("state", values) for values in new_slots.values())]
                     failure = _first_failure(step, "gradient", _arrays_by_layer(spec, gradient))
                     for quantity, values in after:
@@ -238,6 +239,12 @@ class Engine:
         with np.errstate(all="ignore"):
             run = _Run(self.spec, parameters, X)
             return run.backward(loss_of_rows(self.spec, run.z, _dense_targets(y, self.spec.n_out))[1]())
+
+
+def _strength(spec: Spec, chunk: Chunk, batch: NDArray[np.int64]) -> float:
+    weights = chunk.sample_weight
+    total = len(batch) if weights is None else float(np.sum(weights[batch], dtype=np.float64))
+    return chunk.strength(total) if spec.reduction == "mean" else 1.0
 
 
 class _Run:

@@ -252,6 +252,7 @@ class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             data.y,
             optimizer=optimizer,
             batch_size=translation.rows_per_step(self, len(data)),
+            penalty_rows=translation.penalty_rows(self, network),
             epochs=epochs,
             shuffle=bool(self.shuffle),
             dropout=self.dropout,

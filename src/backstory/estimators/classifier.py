@@ -37,9 +37,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
     solver : {"adam", "sgd", "lbfgs"}
     alpha : float >= 0
         Strength of scikit-learn's L2 penalty: the loss of a batch carries alpha/2 times all squared weights, divided by
-        the batch's rows (by the sum of their sample weights). Its effect therefore depends on the batch size. A shorter
-        last batch of an epoch, and a batch whose sample weights are not average, keep the others' strength here. For a
-        penalty that does not depend on batches, see `penalty`.
+        the batch's rows (by the sum of their sample weights), also where the last batch of an epoch is shorter. Its
+        effect therefore depends on the batch size. For a penalty that does not depend on batches, see `penalty`.
     batch_size : int >= 1, or "auto"
         Rows per step; "auto" is 200, at most all rows. Not used by L-BFGS.
     learning_rate : {"constant", "invscaling", "adaptive"}

@@ -41,6 +41,13 @@ def penalty(estimator: Any, data: Data) -> Penalty | None:
     return _l2(float(estimator.alpha) / (rows_per_step(estimator, len(data)) * mean_weight))
 
 
+def penalty_rows(estimator: Any, net: Network) -> float | None:
+    """`Network.fit`'s argument, with which every batch has alpha divided by what its rows weigh."""
+    if estimator.penalty is not None or net.spec.penalty is None or estimator.solver == "lbfgs":
+        return None
+    return float(estimator.alpha) / net.spec.penalty.l2
+
+
 def search_along_lines(estimator: Any) -> LBFGS:
     """The solver "lbfgs"."""
     return LBFGS(

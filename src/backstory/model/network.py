@@ -509,6 +509,7 @@ class Network:
         threads: int | None = None,
         callbacks: Any = (),
         metrics: Any = None,
+        penalty_rows: float | None = None,
         engine: str = "native",
         progress: bool | None = None,
     ) -> History:
@@ -544,6 +545,10 @@ class Network:
         metrics : dict of name to function (y, outputs) -> float, optional
             Taken on the validation set, each row counting alike; by default accuracy where the loss is for classes,
             else the root mean squared error.
+        penalty_rows : float > 0, optional
+            Makes the penalty weaker in larger batches, as scikit-learn's `alpha` is: a batch has its own strength times
+            `penalty_rows`, divided by the batch's rows (by the sum of their weights). ``L2(alpha)`` with 1 is alpha/2
+            times all squared weights, divided by the rows of each batch. Not for L-BFGS, which has one batch.
         engine : {"native", "reference"}
         progress : bool, optional
             A progress bar; by default only on a terminal and in notebooks.
@@ -577,6 +582,7 @@ class Network:
             clip_value=bounds.value,
             frozen=arguments.frozen_arrays(self.spec, freeze),
             threads=read_threads(threads),
+            penalty_rows=arguments.penalty_rows(self.spec, penalty_rows),
             early_stopping=read_early_stopping(early_stopping),
             per_epoch=tuple(per_epoch),
             per_steps=tuple(per_steps),

@@ -206,6 +206,19 @@ def dropout_rates(spec: Spec, dropout: Any) -> tuple[float, ...]:
     return tuple(float(rate) for rate in rates)
 
 
+def penalty_rows(spec: Spec, rows: Any) -> float | None:
+    """The weight of a batch that has the penalty as it is, or None."""
+    if rows is None:
+        return None
+    positive("fit", penalty_rows=rows)
+    if spec.reduction != "mean":
+        raise ConfigurationError(
+            f"penalty_rows= divides the penalty as a mean divides the loss. Got reduction={spec.reduction!r}; "
+            "leave it out, or use reduction='mean'."
+        )
+    return float(rows)
+
+
 def frozen_arrays(spec: Spec, freeze: Iterable[str]) -> tuple[bool, ...]:
     """One flag per parameter array, from names such as ("b1", "w2")."""
     names = [name for name, _, _ in spec.layout]

@@ -22,6 +22,7 @@ def check_options(trainer: Trainer) -> None:
         "dropout": any(o.dropout),
         "clip": o.clip_norm is not None or o.clip_value is not None,
         "EverySteps callbacks": bool(o.per_steps),
+        "penalty_rows": o.penalty_rows is not None,
     }
     for name, asked in refused.items():
         if asked:

@@ -53,6 +53,7 @@ class Options:
     clip_value: float | None
     frozen: tuple[bool, ...]
     threads: int
+    penalty_rows: float | None = None
     early_stopping: EarlyStopping | None = None
     per_epoch: tuple[EveryEpoch, ...] = ()
     per_steps: tuple[EverySteps, ...] = ()
@@ -139,6 +140,15 @@ class Trainer:
         return max(1, min([*ahead, ROWS_PER_CALL // len(self.data)]))
 
     @property
+    def _penalty_rows(self) -> float:
+        """The option, or 0 where every batch weighs that much."""
+        rows, alike = (
+            self.options.penalty_rows,
+            self.data.sample_weight is None and not len(self.data) % self.batch_size,
+        )
+        return 0.0 if rows is None or self.spec.penalty is None or (alike and rows == self.batch_size) else rows
+
+    @property
     def _schedule(self) -> Any:
         return self.memory.optimizer.schedule
 
@@ -177,6 +187,7 @@ class Trainer:
                     clip_value=self.options.clip_value,
                     frozen=self.options.frozen,
                     record=True,
+                    penalty_rows=self._penalty_rows,
                 ),
                 self.options.threads,
             )
@@ -238,13 +249,14 @@ class Trainer:
         per_epoch = self.steps_per_epoch
         losses = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         losses = losses[: n * per_epoch].reshape(n, per_epoch)
+        penalty = penalties[0] if len(penalties) == 1 else np.concatenate(penalties)
         if self.spec.reduction == "mean":
             sizes = self._batch_weights(n, order)
             means = losses.mean(axis=1) if sizes is None else (losses * sizes).sum(axis=1) / sizes.sum(axis=-1)
+            penalty = penalty * self._mean_strength(sizes)
         else:
             means = losses.sum(axis=1)
         gradient_norms = norms[0] if len(norms) == 1 else np.concatenate(norms)
-        penalty = penalties[0] if len(penalties) == 1 else np.concatenate(penalties)
         last_rates = [rates] * n if isinstance(rates, float) else rates[per_epoch - 1 :: per_epoch][:n].tolist()
         seconds = (before + (after - before) * np.arange(1, n + 1) / max(n, 1)).tolist()
         for number, (loss, norm, rate, second) in enumerate(
@@ -271,6 +283,14 @@ class Trainer:
             return sizes
         visited = weights if order is None else weights[order[:n]]
         return np.asarray(np.add.reduceat(visited, np.arange(0, rows, size), axis=-1, dtype=np.float64))
+
+    def _mean_strength(self, sizes: NDArray[np.float64] | None) -> Any:
+        """What the penalty is multiplied by in the mean over an epoch's batches, weighted as their losses are."""
+        if not self._penalty_rows:
+            return 1.0
+        if sizes is None:
+            return self._penalty_rows / self.batch_size
+        return self._penalty_rows * np.count_nonzero(sizes, axis=-1) / sizes.sum(axis=-1)
 
     def note(self, figures: Epoch) -> None:
         """Add an epoch to the history; with early stopping, keep its weights if they are the best."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from backstory.auditing.audit import audit as audit
     from backstory.auditing.report import Report as Report
     from backstory.configuration import show_config as show_config
+    from backstory.data.table import Table as Table
     from backstory.errors import BackstoryError as BackstoryError
     from backstory.errors import ConfigurationError as ConfigurationError
     from backstory.errors import DataError as DataError
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "backstory.auditing.audit": "audit",
     "backstory.auditing.report": "Report",
+    "backstory.data.table": "Table",
     "backstory.errors": "BackstoryError ConfigurationError DataError DivergenceError ExpressionError ModelFileError",
     "backstory.estimators": "MLPClassifier MLPRegressor",
     "backstory.functions": "Activation BinaryCrossEntropy Constant CrossEntropy ELU Elastic Huber L1 L2 LeakyReLU Loss "

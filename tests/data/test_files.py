@@ -58,6 +58,18 @@ def test_text_is_read(tmp_path: Path, name: str, content: bytes) -> None:
     assert frame.data.to_pydict() == COLUMNS
 
 
+@pytest.mark.parametrize(
+    ("last", "first_value", "last_value"),
+    [("7", 2, 7), ("1.5", 2.0, 1.5), ("3+", "2", "3+"), ("?", 2, None), ("2026-01-31", "2", "2026-01-31")],
+)
+def test_a_type_that_shows_late_is_that_of_the_whole_column(
+    tmp_path: Path, last: str, first_value: Any, last_value: Any
+) -> None:
+    """Types are guessed from the first megabyte; what comes after it may be of another."""
+    column = read(file(tmp_path, "a,b\n" + "1,2\n" * 300_000 + f"1,{last}\n")).data["b"]
+    assert (column[0].as_py(), column[-1].as_py()) == (first_value, last_value)
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".tsv", ".parquet", ".arrow", ".feather"])
 def test_what_is_written_is_read_again(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"t{suffix}"

@@ -54,7 +54,7 @@ def _of_classes(outputs: Array, y: Array) -> list[Figure]:
 
 
 def _of_numbers(table: Table, outputs: Array, y: Array) -> list[Figure]:
-    scale = table.target_scale  # applied last: the squares of very large or small targets have no place in a float
+    scale = table.aim.scale  # applied last: the squares of very large or small targets have no place in a float
     error = outputs[:, 0].astype(np.float64) - y
     squares = float(np.sum((y - y.mean()) ** 2))
     rest = [Figure("r2", 1.0 - float(np.sum(error**2)) / squares, "share of the variance explained")] if squares else []

@@ -157,9 +157,9 @@ def split(y: NDArray[np.generic], seed: int, classes: bool) -> tuple[NDArray[np.
 def network(table: Table, hidden: list[int], seed: int) -> Network:
     """The network for a table: softmax and cross-entropy for classes, a linear output and squares for a number."""
     if table.classes is None:
-        sizes, output, loss = [len(table.features), *hidden, 1], "identity", "half_squared_error"
+        sizes, output, loss = [len(table.input_names), *hidden, 1], "identity", "half_squared_error"
     else:
-        sizes, output, loss = [len(table.features), *hidden, len(table.classes)], "softmax", "cross_entropy"
+        sizes, output, loss = [len(table.input_names), *hidden, len(table.classes)], "softmax", "cross_entropy"
     net = Network(sizes, hidden="relu", output=output, loss=loss, seed=seed, dtype="float32")
     net.table = table
     net.classes = None if table.classes is None else list(table.classes)
@@ -169,14 +169,14 @@ def network(table: Table, hidden: list[int], seed: int) -> Network:
 def opening(frame: Frame, table: Table, net: Network, rest: int, held: int, seed: int) -> list[tuple[str, str, str]]:
     """What is about to happen, as name and value."""
     if table.classes is None:
-        aim = f"{table.target}: a number, as {table.reason}"
+        aim = f"{table.target}: a number, as {table.aim.reason}"
     else:
-        aim = f"{table.target}: {plural(len(table.classes), 'class')}, as {table.reason}: {listed(table.classes)}"
+        aim = f"{table.target}: {plural(len(table.classes), 'class')}, as {table.aim.reason}: {listed(table.classes)}"
     shape = "-".join(map(str, net.spec.sizes))
     return [
         (
             "table",
-            f"{frame.name.strip(chr(39))}: {plural(len(frame), 'row')}, {plural(len(table.features), 'input')}",
+            f"{frame.name.strip(chr(39))}: {plural(len(frame), 'row')}, {plural(len(table.columns), 'input column')}",
             "",
         ),
         ("target", aim, ""),

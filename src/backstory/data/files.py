@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.data.frame import Frame, line_of, listed
+from backstory.data.frame import MISSING, Frame, line_of, listed
 from backstory.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -87,14 +87,10 @@ def read(path: Path, target: str | None = None) -> Frame:
 
 def _read_text(path: Path, name: str, suffix: str) -> Frame:
     import pyarrow as pa
-    from pyarrow import csv as arrow_csv
 
     delimiter = DELIMITERS.get(suffix) or _guess_delimiter(path, name)
     try:
-        table = arrow_csv.read_csv(
-            str(path),
-            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        )
+        table = _parse_text(path, delimiter)
     except pa.ArrowInvalid as error:
         raise DataError(_broken_text(path, name, delimiter) or f"{name} must be a readable table. {error}.") from None
     except OSError as error:
@@ -107,6 +103,32 @@ def _read_text(path: Path, name: str, suffix: str) -> Frame:
         if pa.types.is_binary(field.type):
             raise DataError(f"{name} must be UTF-8 text. Column {column!r} is not; save the file as UTF-8.")
     return Frame(table, name, path, delimiter)
+
+
+def _parse_text(path: Path, delimiter: str) -> pyarrow.Table:
+    """Parse it; a column has the type of its first megabyte, widened where a later value has no place in it."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    types: dict[str, pyarrow.DataType] = {}
+    while True:
+        try:
+            return arrow_csv.read_csv(
+                str(path),
+                parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                convert_options=arrow_csv.ConvertOptions(null_values=MISSING, column_types=types),
+            )
+        except pa.ArrowInvalid as error:
+            found = re.match(r"In CSV column #(\d+): CSV conversion error to (\S+): invalid value", str(error))
+            column = "" if found is None else _first_record(path, delimiter)[int(found[1])]
+            if found is None or types.get(column) == pa.string():
+                raise
+            types[column] = pa.float64() if found[2] == "int64" else pa.string()
+
+
+def _first_record(path: Path, delimiter: str) -> list[str]:
+    with _open_text(path) as file:
+        return next(record for record in csv.reader(file, delimiter=delimiter) if record)
 
 
 def _open_text(path: Path) -> io.TextIOWrapper:

@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 SHOWN = 8
 """How many names a message lists before it only counts."""
 
+MISSING = (
+    "", "?", "<NA>", "N/A", "n/a", "NA", "na", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "None", "#N/A", "#NA",
+    "#N/A N/A", "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN",
+)  # fmt: skip
+"""Texts that stand for a missing value, in columns of text and of numbers: those pandas reads so, and UCI's "?"."""
+
+
+_INPUT = "which the network takes as input"
+
 
 def listed(names: Any) -> str:
     """Names for a message: all of a few, the first ones of many.
@@ -37,7 +46,7 @@ def listed(names: Any) -> str:
     return ", ".join(names[:SHOWN]) + rest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """Named columns of one length.
 
@@ -50,6 +59,8 @@ class Frame:
         The delimited text file it was read from, whose lines a message can name.
     delimiter : str
         Of that file.
+    rows : ndarray of int64, optional
+        Which rows of the original these are, where they are only some of them.
 
     Examples
     --------
@@ -62,6 +73,7 @@ class Frame:
     name: str = "the table"
     text: Path | None = None
     delimiter: str = ","
+    rows: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return int(self.data.num_rows)
@@ -92,7 +104,71 @@ class Frame:
             column = column.cast(column.type.value_type)
         return column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column
 
-    def numbers(self, name: str, purpose: str = "which the network takes as input") -> NDArray[np.float64]:
+    def take(self, rows: NDArray[np.int64]) -> Frame:
+        """Some of the rows; messages still name the places where they stood."""
+        return replace(self, data=self.data.take(rows), rows=rows if self.rows is None else self.rows[rows])
+
+    def missing(self, name: str) -> NDArray[np.bool_]:
+        """Where a column has no value, (n,): null, NaN, or a text that stands for it."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = self.column(name, _INPUT)
+        absent = pc.is_null(column, nan_is_null=True)
+        if is_text(column.type):
+            words = pa.array(MISSING, column.type)
+            absent = pc.or_kleene(absent, pc.is_in(pc.utf8_trim_whitespace(column), value_set=words))
+        return np.asarray(pc.fill_null(absent, True))
+
+    def texts(self, name: str, lower: bool = False) -> pyarrow.Array:
+        """A column as texts without spaces around them, null where missing; 3.0 is "3", and true is "true"."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = self.column(name, _INPUT)
+        if not is_text(column.type):
+            whole = pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
+            column = (column.cast(pa.float64()) if whole else column).cast(pa.large_string())
+        trimmed = pc.utf8_trim_whitespace(column.cast(pa.large_string()).combine_chunks())
+        trimmed = pc.utf8_lower(trimmed) if lower else trimmed
+        return pc.if_else(pa.array(self.missing(name)), pa.scalar(None, trimmed.type), trimmed)
+
+    def quantities(self, name: str) -> NDArray[np.float64]:
+        """A column of numbers, or of texts that all are numbers, (n,) float64, with NaN where they are missing.
+
+        Raises
+        ------
+        DataError
+            No such column, something that is no number, or infinity; column, row and line are named.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = self.column(name, _INPUT)
+        if is_text(column.type):
+            return self._parsed(name)
+        if pa.types.is_decimal(column.type):
+            column = column.cast(pa.float64())
+        self._require_numbers(name, column)
+        values = np.array(pc.fill_null(column.cast(pa.float64(), safe=False), np.nan).to_numpy())
+        self._require_finite(name, values, ~self.missing(name))
+        return values
+
+    def _parsed(self, name: str) -> NDArray[np.float64]:
+        """The numbers that texts spell."""
+        import pyarrow.compute as pc
+
+        texts = pc.dictionary_encode(self.texts(name))
+        spelled = texts.dictionary.to_pylist()
+        wrong = [place for place, text in enumerate(spelled) if not is_number(text)]
+        codes = np.asarray(pc.fill_null(texts.indices, -1))
+        if wrong:
+            row = int(np.argmax(np.isin(codes, wrong)))
+            raise self._no_number(name, shown(spelled[codes[row]]), row)
+        values = np.array([*map(float, spelled), np.nan])
+        return np.asarray(values[codes])
+
+    def numbers(self, name: str, purpose: str = _INPUT) -> NDArray[np.float64]:
         """A column of finite numbers, (n,) float64; true and false are 1 and 0.
 
         Raises
@@ -104,31 +180,42 @@ class Frame:
 
         column = self.column(name, purpose)
         self.require_no_missing(name, column)
-        kind = column.type
-        if pa.types.is_decimal(kind):
+        if pa.types.is_decimal(column.type):
             column = column.cast(pa.float64())
-        elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-            row, value = first_not_a_number(column)
-            raise DataError(
-                f"Column {name!r} of {self.name} must hold numbers. Got {value} in {self.place(row)}; "
-                "correct it, write it as a number, or leave the column out."
-            )
+        self._require_numbers(name, column)
         values = column.to_numpy().astype(np.float64)
-        if not np.isfinite(values).all():
-            row = int(np.argmin(np.isfinite(values)))
+        self._require_finite(name, values, np.ones(len(values), dtype=bool))
+        return np.asarray(values)
+
+    def _require_numbers(self, name: str, column: pyarrow.ChunkedArray) -> None:
+        import pyarrow as pa
+
+        kind = column.type
+        if not any(test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)):
+            row, value = first_not_a_number(column)
+            raise self._no_number(name, value, row)
+
+    def _no_number(self, name: str, value: str, row: int) -> DataError:
+        return DataError(
+            f"Column {name!r} of {self.name} must hold numbers. Got {value} in {self.place(row)}; "
+            "correct it, write it as a number, or leave the column out."
+        )
+
+    def _require_finite(self, name: str, values: NDArray[np.float64], present: NDArray[np.bool_]) -> None:
+        wrong = present & ~np.isfinite(values)
+        if wrong.any():
+            row = int(np.argmax(wrong))
             raise DataError(
                 f"Column {name!r} of {self.name} must hold finite numbers. Got {values[row]} in {self.place(row)}; "
                 "fill it in or remove the row."
             )
-        return np.asarray(values)
 
     def require_no_missing(self, name: str, column: pyarrow.ChunkedArray) -> None:
         """Raise DataError, naming the first, for missing values: null, NaN, or an empty text."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         missing = pc.is_null(column, nan_is_null=True)
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        if is_text(column.type):
             missing = pc.or_kleene(missing, pc.equal(column, ""))
         missing = np.asarray(pc.fill_null(missing, True))
         if missing.any():
@@ -147,8 +234,16 @@ class Frame:
 
     def place(self, row: int) -> str:
         """A row for a message, with its line where it was read from text: ``row 3 (line 5)``."""
+        row = row if self.rows is None else int(self.rows[row])
         line = None if self.text is None else line_of(self.text, self.delimiter, row)
         return f"row {row}" if line is None else f"row {row} (line {line})"
+
+
+def is_text(kind: pyarrow.DataType) -> bool:
+    """Whether a column of this type holds texts."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def is_frame(data: Any) -> bool:

@@ -1,76 +1,76 @@
 """`Table`: how the raw columns of a table become a network's inputs and targets, and its outputs the target again.
 
 It is learned from the training rows, stored in the model file, and after that the only thing that knows the raw table.
-Inputs are numeric columns; categories, dates and missing values are refused, naming column and line.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.data.frame import Frame, as_frame, is_number, listed, shown
-from backstory.errors import DataError
+from backstory.data.columns import Column, Number
+from backstory.data.frame import SHOWN, Frame, as_frame, listed
+from backstory.data.kinds import LeftOut, infer
+from backstory.data.target import Array, Label, Target
+from backstory.errors import DataError, unknown
 
-if TYPE_CHECKING:
-    import pyarrow
+VERSION = 2
+"""Of what `Table.to_dict` writes; 1 knew numbers only, by mean and scale."""
 
-MOST_WHOLE_CLASSES = 20
-"""Whole numbers with more distinct values than this are a quantity, not classes."""
-
-Array = NDArray[Any]
-Label = str | int | float | bool
+TASKS = ("classes", "number")
 
 
 @dataclass(frozen=True)
 class Table:
-    """The encoding of a table: inputs and a numeric target are standardized, classes are numbered in sorted order.
+    """The encoding of a table, made by `Table.fit`; prints as a list of the columns.
+
+    Each input column is a **number** (scaled by its quantiles, outliers pressed smoothly into ±3; for missing values
+    the median, and a second input that says so), a **category** (an input for each of the frequent levels, one for all
+    others, one for missing values) or **yes/no** (-1 or 1, 0 where missing). Constant columns, and those that only tell
+    the rows apart, are left out; dates are refused.
 
     A target is **classes** when it holds text or booleans, or whole numbers with few distinct values: at most 20, and
     at most a tenth as many as there are rows (two are always few enough). Any other numeric target is a **number**.
 
     Parameters
     ----------
-    features : tuple of str
-        The input columns, in the order of the network's inputs.
-    mean, scale : tuple of float
-        Of each input column: ``x = (raw - mean) / scale``; a constant column has scale 1.
-    target : str
-        The target's column.
-    classes : tuple of labels, or None
-        What outputs 0, 1, ... stand for; None for a numeric target.
-    target_mean, target_scale : float
-        Of a numeric target.
-    reason : str
-        Why the target is read as classes or as a number, for people.
+    columns : tuple of Column
+        The encodings of the input columns, in the order of the network's inputs.
+    aim : Target
+        The encoding of the target.
+    left_out : tuple of LeftOut
+        The columns that are no inputs, each with its reason.
 
     Examples
     --------
-    >>> table = Table.fit({"width": [1, 2, 3, 6], "kind": ["b", "a", "a", "b"]}, "kind")
-    >>> table.classes, table.mean
-    (('a', 'b'), (3.0,))
-    >>> table.inputs({"width": [3.0]}).tolist(), table.targets({"kind": ["b"]}).tolist()
-    ([[0.0]], [1])
+    >>> table = Table.fit({"width": [1, 2, 3, 6], "color": ["r", "g", "g", "r"], "kind": ["b", "a", "a", "b"]}, "kind")
+    >>> table.classes, table.input_names
+    (('a', 'b'), ('width', 'color = g', 'color = r'))
+    >>> table.inputs({"width": [2.5], "color": ["r"]}).tolist(), table.targets({"kind": ["b"]}).tolist()
+    ([[0.0, 0.0, 1.0]], [1])
     >>> table.answers(np.array([[0.2, 0.8]])).tolist()
     ['b']
     """
 
-    features: tuple[str, ...]
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
-    target: str
-    classes: tuple[Label, ...] | None = None
-    target_mean: float = 0.0
-    target_scale: float = 1.0
-    reason: str = ""
+    columns: tuple[Column, ...]
+    aim: Target
+    left_out: tuple[LeftOut, ...] = ()
 
     @classmethod
-    def fit(cls, data: Any, target: str, rows: NDArray[np.int64] | None = None) -> Table:
+    def fit(
+        cls,
+        data: Any,
+        target: str,
+        rows: NDArray[np.int64] | None = None,
+        *,
+        task: str | None = None,
+        drop: Sequence[str] = (),
+    ) -> Table:
         """Learn the encoding from a table.
 
         Parameters
@@ -79,45 +79,82 @@ class Table:
         target : str
             The target's column; all others are inputs.
         rows : ndarray of int64, optional
-            The rows that means and scales are taken over, for example those not held out; classes are those of all.
+            The rows it is learned from, for example those not held out; classes are those of all.
+        task : {"classes", "number"}, optional
+            What the target is, where it is not what its values look like.
+        drop : sequence of str
+            Columns to leave out.
 
         Raises
         ------
         DataError
-            No such column (the nearest is offered), no inputs, text or missing values among them, or one class only.
+            No such column (the nearest is offered), a column that cannot be an input, nothing to learn from, or a
+            target with missing values or one value only.
+        ConfigurationError
+            Another task.
         """
         frame = as_frame(data)
-        chosen = slice(None) if rows is None else rows
+        if task is not None and task not in TASKS:
+            raise unknown("task", task, TASKS)
         frame.column(target, "the target")
-        features = tuple(name for name in frame.columns if name != target)
-        if not features:
-            raise DataError(f"{frame.name} must have columns beside the target {target!r}. It has none to learn from.")
-        classes, reason = _classes(frame, target)
-        mean, scale = 0.0, 1.0
-        if classes is None:
-            mean, scale = _standard(frame.numbers(target, "the target")[chosen])
-        pairs = [_standard(frame.numbers(name)[chosen]) for name in features]
-        means, scales = zip(*pairs, strict=True)
-        return cls(features, means, scales, target, classes, mean, scale, reason)
+        for name in drop:
+            frame.column(name, "which is to be left out")
+        if target in drop:
+            raise DataError(f"The target {target!r} of {frame.name} must not be left out. Take it from drop.")
+        aim = Target.fit(frame, target, rows, task)
+        learned = frame if rows is None else frame.take(rows)
+        names = [name for name in frame.columns if name != target]
+        found = [LeftOut(name, "you said so") if name in drop else infer(learned, name) for name in names]
+        columns = tuple(column for column in found if isinstance(column, Column))
+        left_out = tuple(column for column in found if isinstance(column, LeftOut))
+        if not columns:
+            reasons = "".join(f" {column.name!r} is left out: {column.reason}." for column in left_out[:SHOWN])
+            raise DataError(
+                f"{frame.name} must have columns beside the target {target!r}. It has none to learn from.{reasons}"
+            )
+        return cls(columns, aim, left_out)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The raw columns that inputs are made of."""
+        return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def input_names(self) -> tuple[str, ...]:
+        """What the network's inputs are called, in order."""
+        return tuple(name for column in self.columns for name in column.inputs)
+
+    @property
+    def target(self) -> str:
+        """The target's column."""
+        return self.aim.name
+
+    @property
+    def classes(self) -> tuple[Label, ...] | None:
+        """What outputs 0, 1, ... stand for; None for a number."""
+        return self.aim.classes
 
     @property
     def kind(self) -> str:
         """``"classes"`` or ``"number"``."""
         return "number" if self.classes is None else "classes"
 
-    def inputs(self, data: Any) -> NDArray[np.float64]:
-        """The network's inputs X (n, n_in), float64, from raw columns; columns not in `features` are ignored.
+    def inputs(self, data: Any, dtype: str = "float64") -> Array:
+        """The network's inputs X (n, n_in) from raw columns; columns not in `features` are ignored.
 
         Raises
         ------
         DataError
-            A column is missing, or holds what is not a finite number.
+            A column is missing, or holds what cannot be encoded: text among numbers, infinity.
         """
         frame = as_frame(data)
         self._require(frame)
-        X = np.empty((len(frame), len(self.features)))
-        for index, name in enumerate(self.features):
-            X[:, index] = (frame.numbers(name) - self.mean[index]) / self.scale[index]
+        X = np.empty((len(frame), len(self.input_names)), dtype=dtype)
+        at = 0
+        for column in self.columns:
+            width = len(column.inputs)
+            X[:, at : at + width] = column.encode(frame)
+            at += width
         return X
 
     def _require(self, frame: Frame) -> None:
@@ -138,140 +175,72 @@ class Table:
         DataError
             No such column, missing values, or a label that was not there in training.
         """
-        frame = as_frame(data)
-        if self.classes is None:
-            numbers = frame.numbers(self.target, "the target")
-            return np.asarray((numbers - self.target_mean) / self.target_scale)
-        column = frame.column(self.target, "the target")
-        frame.require_no_missing(self.target, column)
-        text = any(isinstance(label, str) for label in self.classes)
-        index = {str(label) if text else label: place for place, label in enumerate(self.classes)}
-        values = [str(value) if text else _as_number(value) for value in column.to_pylist()]
-        found = np.array([index.get(value, -1) for value in values], dtype=np.int64)
-        if (found < 0).any():
-            row = int(np.argmin(found))
-            raise DataError(
-                f"Column {self.target!r} of {frame.name} must hold classes known from training "
-                f"({listed(self.classes)}). Got {shown(column[row].as_py())} in {frame.place(row)}; "
-                "correct it, or train again with rows of that class."
-            )
-        return found
+        return self.aim.encode(as_frame(data))
 
     def restored(self, outputs: Array) -> Array:
-        """Outputs (n, n_out) in the target's own units, float64; probabilities of classes stay as they are.
-
-        A float32 has no place for targets such as 1e9 + 0.1, though the network learns what is left without their mean.
-        """
-        if self.classes is not None:
-            return outputs
-        return np.asarray(outputs.astype(np.float64) * self.target_scale + self.target_mean)
+        """Outputs (n, n_out) in the target's own units, float64; probabilities of classes stay as they are."""
+        return self.aim.restored(outputs)
 
     def answers(self, outputs: Array) -> Array:
         """What outputs (n, n_out) say, in the target's own terms: the likeliest class's label, or the number, (n,)."""
-        if self.classes is None:
-            return np.asarray(self.restored(outputs)[:, 0])
-        return np.asarray(np.array(self.classes)[outputs.argmax(axis=1)])
+        return self.aim.answers(outputs)
 
     def to_dict(self) -> dict[str, Any]:
         """The encoding as plain data, for the model file."""
         return {
-            "features": list(self.features),
-            "mean": list(self.mean),
-            "scale": list(self.scale),
-            "target": self.target,
-            "classes": None if self.classes is None else list(self.classes),
-            "target_mean": self.target_mean,
-            "target_scale": self.target_scale,
-            "reason": self.reason,
+            "version": VERSION,
+            "columns": [column.to_dict() for column in self.columns],
+            "target": self.aim.to_dict(),
+            "left_out": [[column.name, column.reason] for column in self.left_out],
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Table:
-        """The inverse of `to_dict`.
+        """The inverse of `to_dict`, for its present version and for older ones.
 
         Raises
         ------
         DataError
-            The data describes no encoding.
+            The data describes no encoding, or one of a newer version.
         """
         try:
-            table = cls(
-                features=tuple(str(name) for name in data["features"]),
-                mean=tuple(float(number) for number in data["mean"]),
-                scale=tuple(float(number) for number in data["scale"]),
-                target=str(data["target"]),
-                classes=None if data["classes"] is None else tuple(data["classes"]),
-                target_mean=float(data["target_mean"]),
-                target_scale=float(data["target_scale"]),
-                reason=str(data["reason"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            version = data.get("version", 1)
+            if version not in _READERS:
+                raise DataError(
+                    f"A table's encoding must be of a version up to {VERSION}. Got {version!r}; "
+                    "upgrade backstory to read it."
+                )
+            return _READERS[version](data)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
             raise DataError(f"A table's encoding must have all its parts. Got {error!r}.") from None
-        if not len(table.features) == len(table.mean) == len(table.scale):
-            raise DataError("A table's encoding must have a mean and a scale for each column. Their numbers differ.")
-        return table
+
+    def __str__(self) -> str:
+        rows = [(column.name, column.kind, column.detail) for column in self.columns]
+        rows += [(column.name, "left out", column.reason) for column in self.left_out]
+        width, kind = (max(len(row[place]) for row in rows) for place in (0, 1))
+        return "\n".join(f"{row[0]:<{width}}  {row[1]:<{kind}}  {row[2]}".rstrip() for row in rows)
 
 
-def _standard(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and standard deviation (1 for a constant), taken of smaller numbers where their sums would overflow."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = float(values.mean()), float(values.std())
-    if not (math.isfinite(mean) and math.isfinite(scale)):
-        largest = float(np.abs(values).max())
-        mean, scale = (number * largest for number in _standard(values / largest))
-    constant = scale <= 1e-12 * abs(mean) or scale == 0.0
-    return mean, 1.0 if constant else scale
+def _read_columns(data: Mapping[str, Any]) -> Table:
+    columns = tuple(Column.from_dict(column) for column in data["columns"])
+    left_out = tuple(LeftOut(str(name), str(reason)) for name, reason in data["left_out"])
+    return Table(columns, Target.from_dict(data["target"]), left_out)
 
 
-def _classes(frame: Frame, target: str) -> tuple[tuple[Label, ...] | None, str]:
-    """The target's classes in sorted order, or None for a number; and why."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    column = frame.column(target, "the target")
-    frame.require_no_missing(target, column)
-    kind = column.type
-    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    if not (text or pa.types.is_boolean(kind)):
-        numbers = frame.numbers(target, "the target")
-        distinct = np.unique(numbers)
-        most = min(MOST_WHOLE_CLASSES, max(2, len(numbers) // 10))
-        if not (distinct == np.round(distinct)).all():
-            return None, "it holds fractions"
-        if len(distinct) > most:
-            return None, f"it holds {len(distinct):,} different whole numbers"
-        labels: list[Label] = [int(number) for number in distinct]
-        why = f"it holds whole numbers, only {len(labels)} different ones"
-    else:
-        labels = sorted(pc.unique(column).to_pylist())
-        why = "it holds text" if text else "it holds true and false"
-    if len(labels) < 2:
-        raise DataError(
-            f"The target {target!r} of {frame.name} must have at least two different values. "
-            f"Got {shown(labels[0])} in every row; choose another target."
-        )
-    if text:
-        _require_repeated(frame, target, column, labels)
-    return tuple(labels), why
+def _read_numbers(data: Mapping[str, Any]) -> Table:
+    """Version 1: a mean and a scale for each column, and the target's parts beside them."""
+    parts = zip(data["features"], data["mean"], data["scale"], strict=True)
+    columns = tuple(Number(str(name), float(mean), float(scale), fill=float(mean)) for name, mean, scale in parts)
+    target = {
+        "name": data["target"],
+        "classes": data["classes"],
+        "mean": data["target_mean"],
+        "scale": data["target_scale"],
+        "reason": data["reason"],
+    }
+    return Table(columns, Target.from_dict(target))
 
 
-def _require_repeated(frame: Frame, target: str, column: pyarrow.ChunkedArray, labels: list[Label]) -> None:
-    """Raise DataError for text that is no set of classes: numbers with something else among them, or all different."""
-    values = column.to_pylist()
-    numeric = [is_number(value) for value in values]
-    if 2 * sum(numeric) > len(values) and len(labels) > MOST_WHOLE_CLASSES:
-        row = numeric.index(False)
-        raise DataError(
-            f"The target {target!r} of {frame.name} must hold numbers, or classes. "
-            f"Got {shown(values[row])} among numbers in {frame.place(row)}; correct it, or remove the row."
-        )
-    if 2 * len(labels) > len(values) and len(labels) > 2:
-        raise DataError(
-            f"The target {target!r} of {frame.name} must hold numbers, or classes that occur several times. "
-            f"Got {len(labels)} different texts in {len(values)} rows; choose another target."
-        )
-
-
-def _as_number(value: Any) -> Any:
-    """Numbers compare by value, decimals too; anything else is itself."""
-    return float(value) if is_number(value) and not isinstance(value, str) else value
+_READERS = {1: _read_numbers, 2: _read_columns}

@@ -156,7 +156,7 @@ class Network:
 
     def _rows(self, X: Any) -> Array:
         if self.table is not None and is_frame(X):
-            X = self.table.inputs(X)
+            X = self.table.inputs(X, self.spec.dtype)
         return input_rows(X, self.spec.n_in, self.spec.dtype)
 
     def predict(self, X: Any, *, threads: int | None = None, engine: str = "native") -> Array:

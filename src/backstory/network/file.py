@@ -20,8 +20,8 @@ from backstory.errors import BackstoryError, ModelFileError
 from backstory.network.spec import Spec
 
 Array = NDArray[Any]
-FORMAT = 1
-"""Version of the format; a reader refuses newer ones."""
+FORMAT = 2
+"""Version of the format; a reader refuses newer ones. 2 brought tables whose columns are of several kinds."""
 
 
 def save(path: str | os.PathLike[str], spec: Spec, flat: Array, extra: Mapping[str, Any]) -> None:

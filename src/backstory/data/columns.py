@@ -1,0 +1,251 @@
+"""The kinds of input columns: what each remembers of the training rows, and how it turns raw values into inputs.
+
+Which kind a column is, is inferred in `backstory.data.kinds`; a `Table` puts the inputs of all columns side by side.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.data.frame import Frame, listed
+from backstory.errors import DataError
+
+Floats = NDArray[np.float64]
+
+NO = ("false", "no", "n", "f", "0")
+YES = ("true", "yes", "y", "t", "1")
+"""The words of a column of yes and no, upper and lower case alike; those at the same place go together."""
+
+
+@dataclass(frozen=True)
+class Column(ABC):
+    """What all kinds of columns share.
+
+    Parameters
+    ----------
+    name : str
+        The raw column's.
+    """
+
+    name: str
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def inputs(self) -> tuple[str, ...]:
+        """What the inputs made of it are called, in order."""
+
+    @property
+    @abstractmethod
+    def detail(self) -> str:
+        """What it remembers, for people."""
+
+    @abstractmethod
+    def encode(self, frame: Frame) -> Floats:
+        """The inputs (n, len(inputs)) made of the frame's column of this name.
+
+        Raises
+        ------
+        DataError
+            There is none, or it holds what this kind cannot take; column, row and line are named.
+        """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for the model file."""
+        values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {"kind": self.kind, **values}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Column:
+        """The column that `to_dict` wrote down.
+
+        Raises
+        ------
+        DataError
+            The data describes none.
+        """
+        try:
+            row = KINDS[data["kind"]]
+            return row(**{field.name: _READ[str(field.type)](data[field.name]) for field in fields(row)})
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"A table's encoding must have all its parts. Got {error!r}.") from None
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "str": str,
+    "bool": bool,
+    "float": float,
+    "float | None": lambda value: None if value is None else float(value),
+    "tuple[str, ...]": lambda values: tuple(map(str, values)),
+}
+
+
+@dataclass(frozen=True)
+class Number(Column):
+    """A number: ``z = (x - center) / scale``, then pressed smoothly into ±limit, ``z / sqrt(1 + (z/limit)^2)``.
+
+    Near the center that is z itself; an outlier, however far, stays within the limit.
+
+    Parameters
+    ----------
+    name : str
+    center, scale : float
+    limit : float > 0, or None
+        None leaves z as it is.
+    fill : float
+        What stands for a missing value: the median of training.
+    indicator : bool
+        Whether a second input says where a value was missing (1) and where not (0): it is there if training met any.
+
+    Examples
+    --------
+    >>> from backstory.data.frame import as_frame
+    >>> age = Number("age", center=40.0, scale=10.0, limit=3.0, fill=38.0, indicator=True)
+    >>> age.encode(as_frame({"age": [40.0, None, 1e9]})).round(3).tolist()
+    [[0.0, 0.0], [-0.2, 1.0], [3.0, 0.0]]
+    """
+
+    kind: ClassVar[str] = "number"
+    center: float = 0.0
+    scale: float = 1.0
+    limit: float | None = None
+    fill: float = 0.0
+    indicator: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.name, f"{self.name} is missing") if self.indicator else (self.name,)
+
+    @property
+    def detail(self) -> str:
+        missing = f", {self.fill:.6g} where missing" if self.indicator else ""
+        return f"{self.center:.6g} ± {self.scale:.6g}{missing}"
+
+    def encode(self, frame: Frame) -> Floats:
+        values = frame.quantities(self.name)
+        missing = np.isnan(values)
+        values[missing] = self.fill
+        with np.errstate(over="ignore"):
+            z = (values - self.center) / self.scale
+        if self.limit is not None:
+            z = pressed(z, self.limit)
+        return np.column_stack([z, missing]) if self.indicator else z[:, None]
+
+
+def pressed(z: Floats, limit: float) -> Floats:
+    """z / sqrt(1 + (z/limit)^2), within ±limit; its derivative at 0 is 1.
+
+    References
+    ----------
+    Holzmüller, Grinsztajn & Steinwart, "Better by default", NeurIPS 2024, section 3.1 (smooth clipping).
+
+    >>> pressed(np.array([0.0, 3.0, -np.inf]), 3.0).round(4).tolist()
+    [0.0, 2.1213, -3.0]
+    """
+    z = np.clip(z, -1e300, 1e300)  # an infinity has no ratio to its own root
+    return np.asarray(z / np.hypot(1.0, z / limit))
+
+
+@dataclass(frozen=True)
+class Flag(Column):
+    """Yes or no, spelled as any pair of `NO` and `YES`: one input.
+
+    Parameters
+    ----------
+    name : str
+    low, high : float
+        What no and yes become.
+    other : float
+        What a missing value becomes, and any other.
+
+    Examples
+    --------
+    >>> from backstory.data.frame import as_frame
+    >>> Flag("alone").encode(as_frame({"alone": [True, False, None]})).tolist()
+    [[1.0], [-1.0], [0.0]]
+    """
+
+    kind: ClassVar[str] = "yes/no"
+    low: float = -1.0
+    high: float = 1.0
+    other: float = 0.0
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    @property
+    def detail(self) -> str:
+        return ""
+
+    def encode(self, frame: Frame) -> Floats:
+        inputs = np.repeat([self.low, self.high, self.other], [len(NO), len(YES), 1])
+        return inputs[places(frame.texts(self.name, lower=True), (*NO, *YES))][:, None]
+
+
+@dataclass(frozen=True)
+class Category(Column):
+    """One of several levels: an input for each, 1 where the row has it and else 0.
+
+    Parameters
+    ----------
+    name : str
+    levels : tuple of str
+        Those with an input of their own, the most frequent first.
+    other : bool
+        Whether one more input stands for the levels that were too rare in training, and for any that was not there.
+        Without it a level that was not there in training has 0 in every input.
+    missing : bool
+        Whether the last input stands for missing values: it is there if training met any. Without it they have 0 in
+        every input.
+
+    Examples
+    --------
+    >>> from backstory.data.frame import as_frame
+    >>> color = Category("color", ("red", "blue"), other=True, missing=False)
+    >>> color.encode(as_frame({"color": ["blue", "mauve", None]})).tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
+    """
+
+    kind: ClassVar[str] = "category"
+    levels: tuple[str, ...] = ()
+    other: bool = False
+    missing: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        rest = [(self.other, f"{self.name} is another"), (self.missing, f"{self.name} is missing")]
+        return (*(f"{self.name} = {level}" for level in self.levels), *(word for there, word in rest if there))
+
+    @property
+    def detail(self) -> str:
+        rest = [(self.other, "one for all others"), (self.missing, "one for missing")]
+        more = "".join(f", {word}" for there, word in rest if there)
+        levels = "level" if len(self.levels) == 1 else "levels"
+        return f"{len(self.levels)} {levels}{more}: {listed(self.levels)}"
+
+    def encode(self, frame: Frame) -> Floats:
+        found = places(frame.texts(self.name), self.levels)
+        found[frame.missing(self.name)] = len(self.levels) + 1
+        inputs = np.zeros((len(found), len(self.levels) + 2))
+        inputs[np.arange(len(found)), found] = 1.0
+        return inputs[:, [True] * len(self.levels) + [self.other, self.missing]]
+
+
+KINDS: Mapping[str, type[Column]] = {row.kind: row for row in (Number, Flag, Category)}
+"""Name -> record of every kind of column."""
+
+
+def places(texts: Any, levels: tuple[str, ...]) -> NDArray[np.int64]:
+    """Which of the levels each text is, (n,); their number for any other and for null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.index_in(texts, value_set=pa.array(levels, texts.type), skip_nulls=True)
+    return np.array(pc.fill_null(found, len(levels)), dtype=np.int64)

@@ -14,6 +14,7 @@ import pytest
 
 import backstory as bs
 from backstory.engine.counter import permutations
+from backstory.training.metrics import default_metrics
 
 ENGINES = ("native", "reference")
 RNG = np.random.default_rng(0)
@@ -60,6 +61,25 @@ def test_validation_figures_are_those_of_the_network() -> None:
     history = net.fit(X, LABELS, epochs=3, validation=(X[:20], LABELS[:20]))
     assert history.validation_loss[-1] == pytest.approx(net.loss(X[:20], LABELS[:20]))
     assert history.metrics["accuracy"][-1] == np.mean(net.predict(X[:20]).argmax(axis=1) == LABELS[:20])
+
+
+@pytest.mark.parametrize("loss", ["half_squared_error", "hinge", "binary_cross_entropy", "cross_entropy"])
+def test_metrics_weigh_the_rows_of_a_weighted_validation_set(loss: str) -> None:
+    outputs = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
+    net = bs.Network([3, 4, 3], output=outputs.get(loss, "identity"), loss=loss, seed=0)
+    y, weight = np.arange(50) % 3, np.random.default_rng(5).integers(1, 4, len(X))
+    aims: Any = np.eye(3)[y] if loss == "half_squared_error" else y
+    seen: list[Any] = []
+    metrics = default_metrics(net.spec.loss)
+    metrics |= {"seen": lambda y, a, sample_weight=None: seen.append(sample_weight) or 0.0, "plain": lambda y, a: 1.0}
+    whole = net.copy().fit(X, aims, epochs=1, validation=(X, aims, weight), metrics=metrics)
+    repeated = np.repeat(np.arange(len(X)), weight)
+    again = net.copy().fit(X, aims, epochs=1, validation=(X[repeated], aims[repeated]), metrics=metrics)
+    for name in metrics:
+        assert whole.metrics[name][0] == pytest.approx(again.metrics[name][0])
+    assert whole.validation_loss[0] == pytest.approx(again.validation_loss[0])
+    np.testing.assert_array_equal(seen[0], weight)
+    assert seen[1] is None
 
 
 def test_own_metrics_are_taken_on_the_validation_set() -> None:

@@ -543,8 +543,8 @@ class Network:
         callbacks : functions of an Event, EveryEpoch, EverySteps
             Training stops when one returns True. What they write into the weights counts.
         metrics : dict of name to function (y, outputs) -> float, optional
-            Taken on the validation set, each row counting alike; by default accuracy where the loss is for classes,
-            else the root mean squared error.
+            Taken on the validation set; where that has weights, functions with a parameter `sample_weight` are given
+            them. By default accuracy where the loss is for classes, else the root mean squared error.
         penalty_rows : float > 0, optional
             Makes the penalty weaker in larger batches, as scikit-learn's `alpha` is: a batch has its own strength times
             `penalty_rows`, divided by the batch's rows (by the sum of their weights). ``L2(alpha)`` with 1 is alpha/2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from backstory.functions import Loss, Values
 
 Array = NDArray[Any]
-Metric = Callable[[Array, Array], float]
+Metric = Callable[..., float]
+"""A function of (y, outputs), or of (y, outputs, sample_weight), where rows have weights."""
 
 
 def classes_of(outputs: Array, threshold: float = 0.5) -> NDArray[np.int64]:
@@ -32,7 +34,7 @@ def exclusive(y: Array) -> bool:
     return bool((single | (np.abs(y.sum(axis=1) - 1.0) < 1e-4)).all())
 
 
-def accuracy(y: Array, outputs: Array, threshold: float = 0.5) -> float:
+def accuracy(y: Array, outputs: Array, threshold: float = 0.5, sample_weight: Array | None = None) -> float:
     """Share of rows whose class is predicted; where rows have several classes or none, whose classes all are.
 
     Parameters
@@ -42,6 +44,8 @@ def accuracy(y: Array, outputs: Array, threshold: float = 0.5) -> float:
     outputs : ndarray (n, n_out)
     threshold : float
         What an output that is a class of its own must exceed to speak for it: 0 for hinge, whose outputs are signed.
+    sample_weight : ndarray (n,), optional
+        What each row counts; by default all alike.
 
     Examples
     --------
@@ -49,21 +53,44 @@ def accuracy(y: Array, outputs: Array, threshold: float = 0.5) -> float:
     0.5
     """
     if y.ndim == 1:
-        return float(np.mean(classes_of(outputs) == y))
-    if y.shape[1] > 1 and exclusive(y):
-        return float(np.mean(classes_of(outputs) == classes_of(y)))
-    return float(np.mean(((outputs > threshold) == (y > threshold)).all(axis=1)))
+        right = classes_of(outputs) == y
+    elif y.shape[1] > 1 and exclusive(y):
+        right = classes_of(outputs) == classes_of(y)
+    else:
+        right = ((outputs > threshold) == (y > threshold)).all(axis=1)
+    return float(np.average(right, weights=sample_weight))
 
 
-def rmse(y: Array, outputs: Array) -> float:
-    """Root of the mean squared error over rows and outputs.
+def rmse(y: Array, outputs: Array, sample_weight: Array | None = None) -> float:
+    """Root of the mean squared error over rows, which may have weights (n,), and outputs.
 
     Examples
     --------
     >>> rmse(np.array([[1.0], [2.0]]), np.array([[1.0], [4.0]])).__round__(4)
     1.4142
     """
-    return float(np.sqrt(np.mean((outputs - y) ** 2)))
+    return float(np.sqrt(np.average(np.mean((outputs - y) ** 2, axis=1), weights=sample_weight)))
+
+
+def measure(metric: Metric, y: Array, outputs: Array, sample_weight: Array | None) -> float:
+    """What a metric says; the rows' weights are given to those that have a parameter `sample_weight`.
+
+    Examples
+    --------
+    >>> y, outputs = np.array([[1.0], [2.0]]), np.array([[1.0], [4.0]])
+    >>> measure(rmse, y, outputs, np.array([1.0, 0.0])), measure(lambda y, a: float(a.sum()), y, outputs, y[:, 0])
+    (0.0, 5.0)
+    """
+    if sample_weight is None or not _takes_weights(metric):
+        return float(metric(y, outputs))
+    return float(metric(y, outputs, sample_weight=sample_weight))
+
+
+def _takes_weights(metric: Metric) -> bool:
+    try:
+        return "sample_weight" in inspect.signature(metric).parameters
+    except ValueError:  # some built-in functions have no signature
+        return False
 
 
 def default_metrics(loss: Loss) -> dict[str, Metric]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from backstory.errors import DivergenceError
 from backstory.network.spec import Spec
 from backstory.training.callbacks import EarlyStopping, Event, EveryEpoch, EverySteps
 from backstory.training.history import Epoch, History
+from backstory.training.metrics import Metric, measure
 from backstory.training.optimizers import Optimizer
 from backstory.training.progress import Progress
 from backstory.training.schedules import ConstantRate, Plan, ReduceOnPlateau
@@ -57,7 +57,7 @@ class Options:
     early_stopping: EarlyStopping | None = None
     per_epoch: tuple[EveryEpoch, ...] = ()
     per_steps: tuple[EverySteps, ...] = ()
-    metrics: dict[str, Callable[[Array, Array], float]] = field(default_factory=dict)
+    metrics: dict[str, Metric] = field(default_factory=dict)
     progress: bool | None = None
 
 
@@ -317,7 +317,7 @@ class Trainer:
         if not self.options.metrics:
             return loss, {}
         outputs = self.engine.predict(self.parameters, X, self.options.threads)
-        return loss, {name: float(metric(y, outputs)) for name, metric in self.options.metrics.items()}
+        return loss, {name: measure(metric, y, outputs, weight) for name, metric in self.options.metrics.items()}
 
     def _event(self, step: int, loss: float) -> Event:
         return Event(self.owner, len(self.history), step, self.history, float(loss))

@@ -22,7 +22,7 @@ settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-PROGRAMS = {"tex": "pdflatex", "chromium": "chromium"}
+PROGRAMS = {"tex": "pdflatex", "chromium": "chromium", "node": "node"}
 """What BACKSTORY_REQUIRE may name besides Python libraries, and the command that shows it is there."""
 
 

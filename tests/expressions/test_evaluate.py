@@ -47,6 +47,7 @@ ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True)
         ("0^(-2)", INF),
         ("(-8)^(1/3)", NAN),
         ("9^9^9", INF),
+        ("(-10)^400.5", NAN),
     ],
 )
 def test_value(text, value):

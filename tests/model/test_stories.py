@@ -208,3 +208,13 @@ def test_a_schedule_with_an_end_is_told_at_its_base() -> None:
     story = net.explain("w1[0->0]", [1.0], [0.0])
     assert story.update is not None
     assert story.update.new == pytest.approx(story.update.old - 0.25 * story.value)
+
+
+def test_a_loss_can_be_asked_for_by_an_output_of_softmax() -> None:
+    """Between its weighted sums and the loss softmax and cross-entropy are one edge; an output lies between the two."""
+    net = bs.Network([2, 3, 3], output="softmax", loss="cross_entropy", seed=0)
+    probability = float(net.predict([[1.0, 2.0]])[0, 1])
+    story = net.explain("a2[1]", [1.0, 2.0], [0, 1, 0])
+    assert story.value == pytest.approx(-1 / probability, rel=1e-6)
+    assert story.nudge is not None
+    assert story.nudge.verdict == "fourfold"

@@ -73,6 +73,8 @@ def _power(base: Any, exponent: Any) -> Any:
     try:
         result = base**exponent
     except OverflowError:
+        if base < 0 and exponent % 1 != 0:
+            return math.nan
         return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
     except ZeroDivisionError:
         return math.copysign(math.inf, base) if exponent % 2 == 1 else math.inf

@@ -350,7 +350,8 @@ def network_graph(row: Row, by: str, of: str = LOSS, loss: str = LOSS) -> Networ
         raise ConfigurationError(f"{by!r} is a target: it is given. Ask for a weight, a bias, an input or a unit.")
     if of != loss:
         row.check(of)
-    return _Builder(row, loss, of == loss and _must_collapse(row)).built(start)
+    starts_between = (start.letter, start.layer) == ("a", row.n_layers)
+    return _Builder(row, loss, of == loss and not starts_between and _must_collapse(row)).built(start)
 
 
 class _Builder:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from backstory.model.formulas import Formulas as Formulas
     from backstory.model.network import Gradients as Gradients
     from backstory.model.network import Network as Network
+    from backstory.model.network import from_npz as from_npz
     from backstory.model.network import load as load
     from backstory.story.compare import Comparison as Comparison
     from backstory.story.compare import compare as compare
@@ -77,7 +78,7 @@ _HOMES = {
     "backstory.functions": "Activation BinaryCrossEntropy Constant CrossEntropy ELU Elastic Huber L1 L2 LeakyReLU Loss "
     "Normal Quantile Uniform",
     "backstory.model.formulas": "Formulas",
-    "backstory.model.network": "Gradients Network load",
+    "backstory.model.network": "Gradients Network from_npz load",
     "backstory.configuration": "show_config",
     "backstory.story.compare": "Comparison compare",
     "backstory.training.arguments": "Clip",

@@ -1,5 +1,6 @@
 """Formulas as data: read, evaluate, differentiate and print them. Pure Python; knows nothing of networks."""
 
+from backstory.expressions.c import to_c as to_c
 from backstory.expressions.differentiate import ELEMENTARY_RULES as ELEMENTARY_RULES
 from backstory.expressions.differentiate import derivative as derivative
 from backstory.expressions.elementary import ARITIES as ARITIES
@@ -7,6 +8,7 @@ from backstory.expressions.elementary import CONSTANTS as CONSTANTS
 from backstory.expressions.elementary import ELEMENTARY as ELEMENTARY
 from backstory.expressions.elementary import MATH as MATH
 from backstory.expressions.evaluate import evaluate as evaluate
+from backstory.expressions.guarded import to_guarded_python as to_guarded_python
 from backstory.expressions.latex import name_latex as name_latex
 from backstory.expressions.latex import to_latex as to_latex
 from backstory.expressions.mathml import to_mathml as to_mathml

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import partial
+from types import MappingProxyType
 
 from backstory.expressions.printing import ATOM, POWER, PRODUCT, SUM, Bound, Printer, Rule
 from backstory.expressions.text import RELATIONS, number_text
@@ -29,7 +31,12 @@ _CALLS = {
 _CONSTANTS = {"pi": "math.pi", "e": "math.e"}
 
 
-def to_python(expr: Expr, *, name: Callable[[str], str] = lambda id: _CONSTANTS.get(id, id)) -> str:
+def to_python(
+    expr: Expr,
+    *,
+    name: Callable[[str], str] = lambda id: _CONSTANTS.get(id, id),
+    calls: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Return an expression as Python source that needs ``import math``.
 
     Parameters
@@ -38,6 +45,8 @@ def to_python(expr: Expr, *, name: Callable[[str], str] = lambda id: _CONSTANTS.
         Without calls of anything but the elementary functions.
     name : callable
         From a name to the Python expression that stands for it.
+    calls : mapping of str to str
+        How some functions are called, ``"f({})"``, in place of ``math``'s.
 
     Examples
     --------
@@ -50,7 +59,7 @@ def to_python(expr: Expr, *, name: Callable[[str], str] = lambda id: _CONSTANTS.
         number=_number,
         name=lambda id: (name(id), ATOM),
         partial=_no_value,
-        call=_call,
+        call=partial(_call, {**_CALLS, **calls}),
         relations=RELATIONS,
     )(expr)
 
@@ -65,6 +74,6 @@ def _no_value(of: str, by: str) -> Bound:
     raise TypeError(f"∂{of}/∂{by} has no value of its own; work it out first.")
 
 
-def _call(function: str, args: tuple[Expr, ...], python: Printer) -> Bound:
+def _call(calls: Mapping[str, str], function: str, args: tuple[Expr, ...], python: Printer) -> Bound:
     inside = [python.unmarked(python.within(arg, SUM)) for arg in args]
-    return _CALLS.get(function, f"math.{function}({', '.join(['{}'] * len(args))})").format(*inside), ATOM
+    return calls.get(function, f"math.{function}({', '.join(['{}'] * len(args))})").format(*inside), ATOM

@@ -610,6 +610,67 @@ class Network:
             extra["table"] = self.table.to_dict()
         file.save(path, self.spec, self.parameters, extra)
 
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        """Write the trained network for other programs; an older file there is replaced at once or left as it was.
+
+        ========  ======  =========================================================================================
+        format    ending  what is written
+        ========  ======  =========================================================================================
+        "c"       .c      One C99 file that needs ``math.h`` alone: ``void NAME_predict(const double *x, double *out)``.
+        "python"  .py     One file that imports `math` alone: ``predict(row)`` gives the outputs as a list.
+        "npz"     .npz    NumPy arrays w1, b1, w2, ..., and the rest as JSON; `from_npz` reads it.
+        ========  ======  =========================================================================================
+
+        Activations are computed by the formulas of their rows, in the network's dtype (in Python always float64).
+
+        Parameters
+        ----------
+        path : path
+        format : str, optional
+            By default what the path's ending says.
+        name : str, optional
+            What all names of the C code begin with; by default the file's name, made fit.
+        dtype : {"float64", "float32"}, optional
+            By default the network's.
+
+        Raises
+        ------
+        ConfigurationError
+            An unknown format or dtype, a name that is no C identifier, or parameters that are not finite.
+        OSError
+            The place cannot be written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> net = Network([2, 3, 1], hidden="tanh", seed=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.export(f"{folder}/small.py")
+        ...     source = pathlib.Path(folder, "small.py").read_text()
+        >>> scope = {}
+        >>> exec(source, scope)
+        >>> bool(np.allclose(scope["predict"]([0.5, -1.0]), net.predict([[0.5, -1.0]])[0]))
+        True
+        """
+        from backstory.interop.export import export
+
+        trained = self._trained()
+        export(trained if dtype is None else trained.astype(dtype), path, format, name)
+
+    def _trained(self) -> Any:
+        """What exports read of this network."""
+        from backstory.interop.trained import Trained
+
+        classes = None if self.classes is None else tuple(self.classes)
+        return Trained(self.spec, self.parameters, self.seed, classes, self.table)
+
     def copy(self) -> Network:
         """An independent copy, the optimizer's state included."""
         twin = Network.__new__(Network)
@@ -676,6 +737,26 @@ def load(path: str | os.PathLike[str]) -> Network:
         net.table = Table.from_dict(extra["table"]) if "table" in extra else None
     except DataError as error:
         raise ModelFileError(f"{str(path)!r} has a damaged header. {error}") from None
+    return net
+
+
+def from_npz(path: str | os.PathLike[str]) -> Network:
+    """Read a network that `Network.export` wrote as .npz. Runs no code from the file.
+
+    Raises
+    ------
+    ModelFileError
+        The file is damaged, or holds something else.
+    FileNotFoundError
+        There is none.
+    """
+    from backstory.interop.to_npz import read
+
+    trained = read(path)
+    net = Network.__new__(Network)
+    net._adopt(trained.spec, trained.seed)
+    net.parameters[:] = trained.parameters
+    net.classes, net.table = None if trained.classes is None else list(trained.classes), trained.table
     return net
 
 

@@ -1,0 +1,255 @@
+"""A trained network as one C99 file that needs ``math.h`` and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from numpy.typing import NDArray
+
+from backstory.errors import ConfigurationError
+from backstory.expressions import Call, to_c, to_text, walk
+from backstory.expressions.c import DOUBLE, HELPERS, SINGLE
+from backstory.functions import Activation
+from backstory.interop.trained import Trained
+
+Array = NDArray[Any]
+
+_WIDTH = 100
+_SOFTMAX = """\
+static void {name}(real *z, long n)
+{{
+    real largest = z[0], sum = 0;
+    long j;
+    for (j = 1; j < n; j++) largest = z[j] > largest ? z[j] : largest;
+    for (j = 0; j < n; j++) {{
+        z[j] = exp{s}(z[j] - largest);
+        sum += z[j];
+    }}
+    for (j = 0; j < n; j++) z[j] /= sum;
+}}
+"""
+_DENSE = """\
+/* z = a W + b: a (n_in), W (n_in, n_out), b and z (n_out). */
+static void {name}_dense(const real *a, long n_in, const real *W{b_parameter}, real *z, long n_out)
+{{
+    long i, j;
+    for (j = 0; j < n_out; j++) z[j] = {b};
+    for (i = 0; i < n_in; i++)
+        for (j = 0; j < n_out; j++) z[j] += a[i] * W[i * n_out + j];
+}}
+"""
+
+
+def write(trained: Trained, name: str) -> bytes:
+    """The file's content.
+
+    Parameters
+    ----------
+    trained : Trained
+    name : str
+        What every name in it begins with: a C identifier.
+
+    Raises
+    ------
+    ConfigurationError
+        The name is none.
+    """
+    return "\n".join(_Program(trained, c_name(name)).parts()).encode("ascii")
+
+
+def c_name(name: str) -> str:
+    """The name itself, if names of C may begin with it.
+
+    Raises
+    ------
+    ConfigurationError
+        It has other characters than letters, digits and underscores, or begins with none of the letters.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
+        raise ConfigurationError(
+            f"The name of exported C code must be letters, digits and underscores, a letter first. Got {name!r}; "
+            "pass name='net', say."
+        )
+    return name
+
+
+class _Program:
+    """Writes the parts of the file in order."""
+
+    def __init__(self, trained: Trained, name: str) -> None:
+        self.trained, self.name = trained, name
+        self.suffix = SINGLE if trained.spec.dtype == "float32" else DOUBLE
+        self.functions = self._function_names()
+
+    def _function_names(self) -> dict[Activation, str]:
+        """A C name for each activation that is not the identity."""
+        taken = {"dense", "predict", "classes", *(name for name, _, _ in HELPERS.values())}
+        found: dict[Activation, str] = {}
+        for row in self.trained.spec.activations:
+            if row in found or row.name == "identity":
+                continue
+            plain = re.sub(r"\W", "_", row.name, flags=re.ASCII)
+            while plain in taken or re.fullmatch(r"[wb]\d+", plain):
+                plain += "_"
+            taken.add(plain)
+            found[row] = f"{self.name}_{plain}"
+        return found
+
+    def parts(self) -> Iterator[str]:
+        """The file from top to bottom."""
+        yield from self.heading()
+        yield "#include <math.h>\n"
+        yield f"typedef {'float' if self.suffix == SINGLE else 'double'} real;\n"
+        yield f"void {self.name}_predict(const double *x, double *out);"
+        yield from self.labels()
+        yield ""
+        yield from self.parameters()
+        yield from self.helpers()
+        for row, function in self.functions.items():
+            yield self.function(row, function)
+        biases = self.trained.spec.biases
+        yield _DENSE.format(
+            name=self.name, b_parameter=", const real *b" if biases else "", b="b[j]" if biases else "0"
+        )
+        yield from self.predict()
+
+    def heading(self) -> Iterator[str]:
+        """The comment that says how to call it."""
+        spec, table, classes = self.trained.spec, self.trained.table, self.trained.classes
+        yield f"/* {self.name}: a trained network, {comment(self.trained.title)}; written by backstory."
+        yield " *"
+        yield f" *     void {self.name}_predict(const double *x, double *out);"
+        yield " *"
+        yield f" * x: {spec.n_in} numbers, {'raw, in this order:' if table else 'the inputs of the network.'}"
+        for index, column in enumerate(table.features if table else ()):
+            yield f" *     x[{index}]  {quoted(column)}"
+        if classes:
+            yield f" * out: {spec.n_out} numbers, the probability of each class; {self.name}_classes holds their names:"
+            for index, label in enumerate(classes):
+                yield f" *     out[{index}]  {quoted(label)}"
+        elif table:
+            yield f" * out: 1 number, {quoted(table.target)}."
+        else:
+            yield f" * out: {spec.n_out} numbers, the outputs of the network."
+        yield " *"
+        yield " * It allocates nothing, keeps no state and may be called from many threads. Compile it with"
+        yield f" *     cc -std=c99 -O2 -c {self.name}.c"
+        yield " * and link with -lm."
+        yield " */"
+        yield ""
+
+    def labels(self) -> Iterator[str]:
+        """The classes' names, for whoever includes them."""
+        if classes := self.trained.classes:
+            declaration = f"const char *const {self.name}_classes[{len(classes)}]"
+            yield f"extern {declaration};"
+            yield ""
+            yield f"{declaration} = {{"
+            for label in classes:
+                yield f"    {c_string(str(label))},"
+            yield "};"
+
+    def parameters(self) -> Iterator[str]:
+        """Weights and biases as constant arrays."""
+        for layer, (W, b, _) in enumerate(self.trained.layers, start=1):
+            yield self.array(f"w{layer}", W)
+            if b is not None:
+                yield self.array(f"b{layer}", b)
+
+    def array(self, name: str, values: Array, kind: str = "real") -> str:
+        """A constant array."""
+        suffix = self.suffix if kind == "real" else DOUBLE
+        numbers = [f"{value!s}{suffix}" for value in values.ravel()]
+        lines = "\n".join(wrapped(numbers))
+        shape = " x ".join(map(str, values.shape))
+        return f"static const {kind} {self.name}_{name}[{values.size}] = {{ /* {shape} */\n{lines}\n}};\n"
+
+    def helpers(self) -> Iterator[str]:
+        """What the activations need and ``math.h`` lacks."""
+        rows = [row for row in self.functions if not row.couples]
+        used = {node.function for row in rows for node in walk(row.value) if isinstance(node, Call)}
+        for function, (name, parameters, value) in HELPERS.items():
+            if function in used:
+                yield f"static real {self.name}_{name}({parameters}) {{ return {value}; }}"
+        if used & HELPERS.keys():
+            yield ""
+
+    def function(self, row: Activation, name: str) -> str:
+        """An activation: of one unit, or of a layer."""
+        title = f"/* {comment(f'{row}: {to_text(row.expression)}')} */"
+        if row.couples:
+            return f"{title}\n{_SOFTMAX.format(name=name, s=self.suffix)}"
+        value = to_c(row.value, self.suffix, prefix=f"{self.name}_")
+        return f"{title}\nstatic real {name}(real z)\n{{\n    return {value};\n}}\n"
+
+    def predict(self) -> Iterator[str]:
+        """The function itself: every layer after the one before."""
+        name, spec = self.name, self.trained.spec
+        yield f"void {name}_predict(const double *x, double *out)"
+        yield "{"
+        for layer, size in enumerate(spec.sizes):
+            yield f"    real a{layer}[{size}];"
+        yield "    long j;"
+        yield f"    for (j = 0; j < {spec.n_in}; j++) a0[j] = {self.encoded()};"
+        for layer, (size_in, size_out, row) in enumerate(
+            zip(spec.sizes, spec.sizes[1:], spec.activations, strict=False), start=1
+        ):
+            b = f", {name}_b{layer}" if spec.biases else ""
+            yield f"    {name}_dense(a{layer - 1}, {size_in}, {name}_w{layer}{b}, a{layer}, {size_out});"
+            if row.couples:
+                yield f"    {self.functions[row]}(a{layer}, {size_out});"
+            elif row in self.functions:
+                yield f"    for (j = 0; j < {size_out}; j++) a{layer}[j] = {self.functions[row]}(a{layer}[j]);"
+        yield f"    for (j = 0; j < {spec.n_out}; j++) out[j] = {self.restored(f'a{spec.n_layers}[j]')};"
+        yield "}"
+        yield ""
+
+    def encoded(self) -> str:
+        return "(real)x[j]"
+
+    def restored(self, value: str) -> str:
+        return value
+
+
+def wrapped(numbers: Iterable[str]) -> Iterator[str]:
+    """Numbers with commas, on lines of a sensible width."""
+    line = "   "
+    for number in numbers:
+        if len(line) + len(number) + 2 > _WIDTH:
+            yield line
+            line = "   "
+        line += f" {number},"
+    yield line
+
+
+def comment(text: str) -> str:
+    r"""A text that neither ends a comment of C nor opens another: ASCII, on one line.
+
+    >>> comment("a*/b")
+    'a*\\/b'
+    """
+    return quoted(text)[1:-1].replace('\\"', '"')
+
+
+def quoted(value: Any) -> str:
+    r"""A value in quotation marks, likewise; JSON's escapes stand for what is not plain.
+
+    >>> quoted('"ö"')
+    '"\\"\\u00f6\\""'
+    """
+    text = json.dumps(str(value)).replace("*/", "*\\/").replace("/*", "/\\*")
+    return text.replace("??", "?\\u003f")  # no trigraph, such as that for a backslash at a line's end
+
+
+def c_string(text: str) -> str:
+    r"""A text as a string of C, UTF-8 in octal where it is not plain.
+
+    >>> c_string('ö "1"??/')
+    '"\\303\\266 \\"1\\"\\?\\?/"'
+    """
+    plain = {ord('"'): '\\"', ord("\\"): "\\\\", ord("?"): "\\?"}
+    data = text.encode("utf-8", "surrogatepass")
+    return '"' + "".join(plain.get(byte, chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in data) + '"'

@@ -1,0 +1,84 @@
+"""`Trained`: what of a network is exported, in plain parts that every format reads."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.data.table import Table
+from backstory.errors import ConfigurationError, unknown
+from backstory.functions import Activation
+from backstory.network.parameters import views
+from backstory.network.spec import DTYPES, Spec
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network to export.
+
+    Attributes
+    ----------
+    spec : Spec
+    parameters : ndarray (n_parameters,) of the spec's dtype
+    seed : int
+    classes : tuple of labels, optional
+        What outputs stand for.
+    table : Table, optional
+        The encoding of raw columns.
+    """
+
+    spec: Spec
+    parameters: Array
+    seed: int = 0
+    classes: tuple[Any, ...] | None = None
+    table: Table | None = None
+
+    def __post_init__(self) -> None:
+        for name, start, shape in self.spec.layout:
+            values = self.parameters[start : start + int(np.prod(shape))]
+            if not np.isfinite(values).all():
+                raise ConfigurationError(
+                    f"A network must have finite parameters to be exported. Its {name} holds {_first_of(values)}; "
+                    "train it again, or set them."
+                )
+
+    @property
+    def layers(self) -> list[tuple[Array, Array | None, Activation]]:
+        """Weights (n_in, n_out), biases (n_out,) or None, and activation of each layer."""
+        weights, biases = views(self.spec, self.parameters)
+        return list(zip(weights, biases or [None] * len(weights), self.spec.activations, strict=True))
+
+    @property
+    def title(self) -> str:
+        """The network in a line: sizes, activations, dtype."""
+        sizes = "-".join(map(str, self.spec.sizes))
+        rows = list(dict.fromkeys(map(str, self.spec.activations[:-1])))
+        return ", ".join([sizes, *rows, f"output {self.spec.output}", self.spec.dtype])
+
+    def astype(self, dtype: Any) -> Trained:
+        """The same network in another dtype.
+
+        Raises
+        ------
+        ConfigurationError
+            No such dtype, or a parameter is beyond its range.
+        """
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            name = str(dtype)
+        if name not in DTYPES:
+            raise unknown("dtype", name, DTYPES)
+        with np.errstate(over="ignore"):
+            parameters = self.parameters.astype(name)
+        return dataclasses.replace(self, spec=dataclasses.replace(self.spec, dtype=name), parameters=parameters)
+
+
+def _first_of(values: Array) -> Any:
+    return values[~np.isfinite(values)][0]

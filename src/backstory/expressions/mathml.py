@@ -55,17 +55,44 @@ def to_mathml(expr: Expr, *, name: Callable[[str], str] = str) -> str:
     return mathml_printer(name)(expr)
 
 
-def mathml_printer(name: Callable[[str], str] = str) -> Printer:
-    """Return the printer of MathML; see `to_mathml`."""
+def mathml_printer(name: Callable[[str], str] = str, kind: Callable[[str], str] | None = None) -> Printer:
+    """Return the printer of MathML; see `to_mathml`.
+
+    Parameters
+    ----------
+    name : callable
+    kind : callable, optional
+        From a name to the class of what it names. Names are then found again by ``data-name``, and derivatives and
+        factors by ``data-source`` and ``data-target``.
+
+    Examples
+    --------
+    >>> from backstory.expressions import Name
+    >>> mathml_printer(kind=lambda name: "sym-weight")(Name("w"))
+    '<mrow class="sym-weight" data-name="w"><mi>w</mi></mrow>'
+    """
+
+    def named(id: str) -> Bound:
+        text, binding = _symbol(read_symbol(name(id)))
+        return (
+            text if kind is None else f'<mrow class="{escape(kind(id))}" data-name="{escape(id)}">{text}</mrow>',
+            binding,
+        )
+
     return Printer(
         rules=_RULES,
         number=_number,
-        name=lambda id: _symbol(read_symbol(name(id))),
+        name=named,
         partial=lambda of, by: (f"<mfrac><mrow><mo>∂</mo>{of}</mrow><mrow><mo>∂</mo>{by}</mrow></mfrac>", POWER),
         call=_call,
         relations=_RELATIONS,
         parentheses=("<mo>(</mo>", "<mo>)</mo>"),
+        link=None if kind is None else _link,
     )
+
+
+def _link(source: str, target: str, text: str) -> str:
+    return f'<mrow class="factor" data-source="{escape(source)}" data-target="{escape(target)}">{text}</mrow>'
 
 
 def _symbol(symbol: Symbol) -> Bound:

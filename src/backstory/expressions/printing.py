@@ -50,6 +50,8 @@ class Printer:
     relations : mapping of str to str
         How comparisons are written.
     parentheses : str, str
+    link : callable, optional
+        From source, target and what is printed to the same, so marked that it can be found as a factor of that edge.
     """
 
     rules: Mapping[type[Expr], Rule]
@@ -59,6 +61,7 @@ class Printer:
     call: Callable[[str, tuple[Expr, ...], Printer], Bound]
     relations: Mapping[str, str]
     parentheses: tuple[str, str] = ("(", ")")
+    link: Callable[[str, str, str], str] | None = None
 
     def __call__(self, expr: Expr) -> str:
         """Return an expression on one line."""
@@ -79,6 +82,14 @@ class Printer:
 
     def marked(self, expr: Expr) -> Bound:
         """Return an expression with its marks, and how tightly it binds."""
+        text, binding = self.printed(expr)
+        edge = (expr.by, expr.of) if isinstance(expr, Partial) else expr.edge
+        if self.link is None or edge is None:
+            return text, binding
+        source, target = (name.translate(_HARMLESS) for name in edge)
+        return self.link(source, target, self.unmarked(text)), binding
+
+    def printed(self, expr: Expr) -> Bound:
         match expr:
             case Number(value):
                 return self.number(value)

@@ -1,6 +1,7 @@
 """The expression tree: frozen, hashable nodes that everything else in this package reads and makes.
 
-Nodes are equal when they say the same; the `span` that the parser notes (start and end in the text) does not count.
+Nodes are equal when they say the same; where they come from does not count: the `span` that the parser notes (start and
+end in the text), and the `edge` (source and target) whose local derivative a factor of a derivation is or belongs to.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Expr:
     """
 
     span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
+    edge: tuple[str, str] | None = field(default=None, compare=False, repr=False, kw_only=True)
 
     @property
     def children(self) -> tuple[Expr, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from backstory.expressions import Add, Div, Expr, Mul, Name, Neg, Number, Sub, evaluate
@@ -115,9 +115,13 @@ class _Writer:
             edges = [Edge(name, target, number) for target, number in self.graph.out[name] if target in self.totals]
             if len(edges) > 1:
                 return [*found, self.fork(edges)]
-            found += _flat(self.face(edges[0]))
+            found += self.step(edges[0])
             name = edges[0].target
         return found
+
+    def step(self, edge: Edge) -> list[Expr]:
+        """Return the factors of one local derivative, each with the edge that it belongs to."""
+        return [replace(factor, edge=(edge.source, edge.target)) for factor in _flat(self.face(edge))]
 
     def fork(self, edges: list[Edge]) -> Expr:
         """Return the sum over the branches; of many the strongest, and the others as one term."""
@@ -126,7 +130,7 @@ class _Writer:
             by_size = sorted(edges, key=lambda edge: -abs(edge.number * self.totals[edge.target]))
             listed = [edge for edge in edges if edge in by_size[:_STRONGEST]]
             others = sum(edge.number * self.totals[edge.target] for edge in by_size[_STRONGEST:])
-        terms = [_product([*_flat(self.face(edge)), *self.factors(edge.target)]) for edge in listed]
+        terms = [_product([*self.step(edge), *self.factors(edge.target)]) for edge in listed]
         if len(listed) < len(edges):
             terms.append(rounded(others, self.digits) if self.digits else ELLIPSIS)
         return added(terms)
@@ -137,9 +141,9 @@ def added(terms: Sequence[Expr]) -> Expr:
 
     def plus(left: Expr, right: Expr) -> Expr:
         if isinstance(right, Neg):
-            return Sub(left, right.operand)
+            return Sub(left, replace(right.operand, edge=right.edge))
         if isinstance(right, Number) and right.value < 0:
-            return Sub(left, Number(-right.value))
+            return Sub(left, Number(-right.value, edge=right.edge))
         return Add(left, right)
 
     return reduce(plus, terms)

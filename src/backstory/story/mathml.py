@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from backstory.expressions import Expr, Name, Number
@@ -22,7 +23,9 @@ _PARENTHESES = str.maketrans({OPEN: "<mo>(</mo>", CLOSE: "<mo>)</mo>"})
 _LEFT, _RIGHT = 'class="after"', 'class="before"'
 
 
-def page(sections: Sequence[Section], name: Callable[[str], str] = str) -> str:
+def page(
+    sections: Sequence[Section], name: Callable[[str], str] = str, kind: Callable[[str], str] | None = None
+) -> str:
     """Return parts of a story as a fragment of HTML, a section each.
 
     Parameters
@@ -30,8 +33,11 @@ def page(sections: Sequence[Section], name: Callable[[str], str] = str) -> str:
     sections : sequence of Section
     name : callable
         From a name to the name that is set in its place.
+    kind : callable, optional
+        From a name to the class of what it names: names and factors can then be found again in what is shown; see
+        `mathml_printer`.
     """
-    blocks = Blocks(name)
+    blocks = Blocks(name, kind)
     return "\n".join(line for section in sections for line in blocks.section(section)) + "\n"
 
 
@@ -61,8 +67,8 @@ def _width(element: ElementTree.Element) -> float:
 class Blocks:
     """Writes blocks as lines of HTML."""
 
-    def __init__(self, name: Callable[[str], str] = str) -> None:
-        self.printer = mathml_printer(name)
+    def __init__(self, name: Callable[[str], str] = str, kind: Callable[[str], str] | None = None) -> None:
+        self.printer = mathml_printer(name, kind)
 
     def section(self, section: Section) -> Iterator[str]:
         yield f'<section data-section="{section.key}">'
@@ -119,18 +125,18 @@ class Blocks:
         rows = self.equation(Equation(Name(factor.target), (factor.definition,)), ROOM / 2)
         return "".join(self.aligned(rows))
 
-    def equation(self, equation: Equation, room: float) -> Iterator[tuple[str, str]]:
-        """Return the rows of an equation: what is left of the equals sign, and the sign with what is right of it."""
+    def equation(self, equation: Equation, room: float) -> Iterator[tuple[str, str, str]]:
+        """Return the rows of an equation: left of the equals sign, the sign with what is right of it, which face."""
         left = self.math(equation.left)
         room -= width(left)
-        for right in equation.rights:
+        for right, face in zip_longest(equation.rights, equation.faces, fillvalue=""):
             first, *others = self.lines(right, room)
-            yield left, f"<mo>=</mo>{first}"
+            yield left, f"<mo>=</mo>{first}", face
             for line in others:
-                yield "", f'<mspace width="2em"/>{line}'
+                yield "", f'<mspace width="2em"/>{line}', face
             left = ""
         if equation.remark:
-            yield "", f'<mspace width="2em"/><mtext>({escape(equation.remark)})</mtext>'
+            yield "", f'<mspace width="2em"/><mtext>({escape(equation.remark)})</mtext>', ""
 
     def lines(self, value: Expr | float, room: float) -> list[str]:
         if not isinstance(value, Expr):
@@ -138,10 +144,11 @@ class Blocks:
         marked = self.printer.marked(value)[0]
         return [self.printer.unmarked(line) for line in broken(marked, room, width)]
 
-    def aligned(self, rows: Iterator[tuple[str, str]]) -> Iterator[str]:
+    def aligned(self, rows: Iterator[tuple[str, str, str]]) -> Iterator[str]:
         yield '<div class="equation"><math><mtable displaystyle="true">'
-        for left, right in rows:
-            yield f"<mtr><mtd {_RIGHT}>{left}</mtd><mtd {_LEFT}>{right}</mtd></mtr>"
+        for left, right, face in rows:
+            row = f'<mtr data-face="{face}">' if face and self.printer.link else "<mtr>"
+            yield f"{row}<mtd {_RIGHT}>{left}</mtd><mtd {_LEFT}>{right}</mtd></mtr>"
         yield "</mtable></math></div>"
 
 

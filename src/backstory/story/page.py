@@ -29,11 +29,15 @@ _FORMULA = re.compile(rf"∂({_NAME})/∂({_NAME})|[^\W\d_]+\d*\[\d+(?:->\d+)?\]
 
 @dataclass(frozen=True)
 class Equation:
-    """left = right = right …; a float is printed to six digits."""
+    """left = right = right …; a float is printed to six digits.
+
+    `faces` says of each right side of a derivation what it is: "symbols", "formulas", "numbers" or "result".
+    """
 
     left: Expr
     rights: tuple[Expr | float, ...]
     remark: str = ""
+    faces: tuple[str, ...] = ()
 
 
 Words: TypeAlias = tuple[str | Expr | float | Equation, ...]
@@ -215,7 +219,8 @@ def update(story: Story) -> Iterator[Block]:
         return
     yield Paragraph((told.optimizer,))
     for line in told.lines:
-        yield Equation(Name(line.name), _once(line.formula, line.numbers, line.value))
+        faces = _once(formulas=line.formula, numbers=line.numbers, result=line.value)
+        yield Equation(Name(line.name), tuple(faces.values()))
     yield Paragraph((Name(story.by), ": ", told.old, " → ", _long(told.new)))
 
 
@@ -314,13 +319,14 @@ def _joined(story: Story, rows: Batch) -> Words:
 def _derived(left: Expr, chain: Chain) -> Equation:
     """Return symbols, formulas, numbers and result, what is the same only once."""
     remark = "the numbers above are rounded" if chain.rounded else ""
-    return Equation(left, _once(chain.symbols, chain.formulas, chain.numbers, chain.value), remark)
+    faces = _once(symbols=chain.symbols, formulas=chain.formulas, numbers=chain.numbers, result=chain.value)
+    return Equation(left, tuple(faces.values()), remark, tuple(faces))
 
 
-def _once(*values: Expr | float) -> tuple[Expr | float, ...]:
+def _once(**faces: Expr | float) -> dict[str, Expr | float]:
     """Leave out what would be printed twice, the last time or before."""
-    texts = [shown(value) if isinstance(value, float | int) else to_text(value) for value in values]
-    return tuple(value for place, value in enumerate(values) if texts[place] not in texts[:place])
+    texts = [shown(value) if isinstance(value, float | int) else to_text(value) for value in faces.values()]
+    return {face: value for place, (face, value) in enumerate(faces.items()) if texts[place] not in texts[:place]}
 
 
 def _long(value: float) -> Number | float:

@@ -19,7 +19,7 @@ def test_factors_of_a_derivation_can_be_found_again_in_every_face() -> None:
     assert edges["symbols"] == links | {("w", "L")}
     assert edges["formulas"] == edges["numbers"] == links
     assert 'data-name="w"' in fragment
-    assert "data-" not in page(story.chosen(["chain"]))
+    assert "data-source" not in page(story.chosen(["chain"]))
 
 
 def test_a_name_with_markup_stays_a_name_where_it_can_be_found_again() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from backstory.expressions import Expr, Name, Number
@@ -129,7 +128,8 @@ class Blocks:
         """Return the rows of an equation: left of the equals sign, the sign with what is right of it, which face."""
         left = self.math(equation.left)
         room -= width(left)
-        for right, face in zip_longest(equation.rights, equation.faces, fillvalue=""):
+        faces = equation.faces or ("",) * len(equation.rights)
+        for right, face in zip(equation.rights, faces, strict=True):
             first, *others = self.lines(right, room)
             yield left, f"<mo>=</mo>{first}", face
             for line in others:

@@ -173,3 +173,15 @@ def test_set_refuses_what_is_no_leaf_and_no_number() -> None:
     with pytest.raises(ConfigurationError, match="'w' must be a finite number"):
         f.set(w=float("nan"))
     assert repr(f) == "<Formulas: L of w, b, 3 samples>"
+
+
+def test_the_way_back_forgets_nothing():
+    text = (EXAMPLES / "one-neuron.txt").read_text()
+    there, straight = bs.Formulas.read(text), bs.Formulas.read(text)
+    there.fit(optimizer=bs.Adam(0.1), steps=3)
+    saved = there.save()
+    there.fit(optimizer=bs.Adam(0.1), steps=4)
+    there.restore(saved)
+    there.fit(optimizer=bs.Adam(0.1), steps=4)
+    straight.fit(optimizer=bs.Adam(0.1), steps=7)
+    assert there.values == straight.values

@@ -27,6 +27,16 @@ from backstory.training.optimizers import LBFGS, SGD, Optimizer
 from backstory.training.schedules import count
 
 
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """Where training was: all that later steps depend on."""
+
+    leaves: dict[str, float]
+    optimizer: Optimizer | None
+    state: dict[str, dict[str, float]]
+    steps: int
+
+
 class Formulas:
     r"""A network written as formulas; made by `Formulas.read`.
 
@@ -276,6 +286,15 @@ class Formulas:
         """
         count("fit", steps=steps)
         return [self.step(optimizer) for _ in range(steps)]
+
+    def save(self) -> Saved:
+        """Remember the leaves' values and the optimizer's state."""
+        return Saved(dict(self._leaves), self._optimizer, dict(self._state), self._steps)
+
+    def restore(self, saved: Saved) -> None:
+        """Go back to what `save` remembered."""
+        self._leaves.update(saved.leaves)
+        self._optimizer, self._state, self._steps = saved.optimizer, dict(saved.state), saved.steps
 
     def __repr__(self) -> str:
         samples = f", {self.program.n_samples} samples" if self.program.samples else ""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from backstory.model.flow import GradientFlow, SampleGradients
     from backstory.story.layer import LayerStory
     from backstory.story.story import Story
+    from backstory.training.walk import Walk
 
 Array = NDArray[Any]
 MOST_THREADS = 1 << 16
@@ -600,6 +601,70 @@ class Network:
         self._memory.ready(chosen, self.parameters)
         return trainer.run()
 
+    def walk(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        optimizer: Optimizer | str = Adam(),  # noqa: B008 - frozen
+        batch_size: int = 32,
+        shuffle: bool = True,
+        dropout: float | list[float] | tuple[float, ...] = 0.0,
+        sample_weight: Any = None,
+        threads: int | None = None,
+        engine: str = "native",
+    ) -> Walk:
+        """Train step by step: the steps of `fit`, taken so many at a time, with a way back.
+
+        Parameters
+        ----------
+        X, y, optimizer, batch_size, shuffle, dropout, sample_weight, threads, engine
+            As for `fit`. A learning rate that depends on how many steps there will be cannot be used.
+
+        Returns
+        -------
+        Walk
+            ``take(n)``, ``steps``, ``batch()``, ``save()`` and ``restore(saved)``.
+
+        Raises
+        ------
+        ConfigurationError, DataError
+            Before anything is changed.
+
+        Examples
+        --------
+        >>> X, y = [[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0]
+        >>> net, twin = (Network([1, 2, 1], hidden="tanh", seed=0) for _ in range(2))
+        >>> walk = net.walk(X, y, optimizer="sgd", batch_size=2)
+        >>> saved, _ = walk.save(), walk.take(3)              # an epoch and a half
+        >>> walk.restore(saved)
+        >>> _, _ = walk.take(1), walk.take(3)
+        >>> _ = twin.fit(X, y, optimizer="sgd", batch_size=2, epochs=2, progress=False)
+        >>> bool((net.parameters == twin.parameters).all())
+        True
+        """
+        from backstory.training.walk import Walk
+
+        count("walk", batch_size=batch_size)
+        flag("walk", shuffle=shuffle)
+        chosen = read_optimizer(optimizer)
+        if isinstance(chosen, LBFGS):
+            raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use fit, or Adam.")
+        data = arguments.training_data(self.spec, X, y, sample_weight)
+        options = Options(
+            batch_size=batch_size,
+            epochs=1,
+            shuffle=bool(shuffle),
+            seed=self.seed,
+            dropout=arguments.dropout_rates(self.spec, dropout),
+            clip_norm=None,
+            clip_value=None,
+            frozen=arguments.frozen_arrays(self.spec, ()),
+            threads=read_threads(threads),
+        )
+        self._memory.ready(chosen, self.parameters)
+        return Walk(Trainer(self._engine(engine), self.spec, self.parameters, data, options, self._memory, owner=self))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a safetensors file; an older file there is replaced at once or left as it was."""
         extra: dict[str, Any] = {
@@ -683,13 +748,11 @@ class Network:
         return self.copy()
 
     def __getstate__(self) -> dict[str, Any]:
-        memory = self._memory
-        state = {name: values.copy() for name, values in memory.state.items()}
         return {
             "spec": self.spec,
             "seed": self.seed,
             "parameters": self.parameters.copy(),
-            "memory": Memory(memory.optimizer, state, memory.steps, memory.epochs),
+            "memory": self._memory.copy(),
             "history": self.history,
             "classes": self.classes,
             "table": self.table,

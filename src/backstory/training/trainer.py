@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.engine.contract import Array, Chunk, Engine, Failure, UpdateRule
+from backstory.engine.contract import Array, Chunk, ChunkResult, Engine, Failure, UpdateRule
 from backstory.errors import DivergenceError
 from backstory.network.spec import Spec
 from backstory.training.callbacks import EarlyStopping, Event, EveryEpoch, EverySteps
@@ -75,6 +75,11 @@ class Memory:
         """Whether the state belongs to an equal optimizer, which then goes on from it."""
         return self.optimizer == optimizer and all(len(slot) == len(parameters) for slot in self.state.values())
 
+    def copy(self) -> Memory:
+        """A memory of its own, which training on leaves as it is."""
+        state = {name: values.copy() for name, values in self.state.items()}
+        return replace(self, state=state, watched=list(self.watched))
+
     def ready(self, optimizer: Optimizer, parameters: Array) -> None:
         """Keep the state if it belongs to an equal optimizer, else start a new one."""
         same = self.suits(optimizer, parameters)
@@ -112,8 +117,7 @@ class Trainer:
     def run(self) -> History:
         """Train; the weights are always those of the last whole step, or of the best epoch with early stopping."""
         self.started = time.perf_counter()
-        self.rule: UpdateRule = self.memory.optimizer.rule()
-        self.first_step = 0 if self._schedule.planned else self.memory.steps
+        self.begin()
         with Progress(self.options.epochs, self.options.progress) as progress:
             while len(self.history) < self.options.epochs:
                 try:
@@ -130,6 +134,11 @@ class Trainer:
                     raise
         self.keep_best()
         return self.history
+
+    def begin(self) -> None:
+        """Make ready for steps of the memory's optimizer."""
+        self.rule: UpdateRule = self.memory.optimizer.rule()
+        self.first_step = 0 if self._schedule.planned else self.memory.steps
 
     def _epochs_at_once(self, progress: Progress) -> int:
         o = self.options
@@ -157,8 +166,8 @@ class Trainer:
         per_epoch, done = self.steps_per_epoch, len(self.history)
         steps = n * per_epoch
         epochs = range(self.memory.epochs, self.memory.epochs + n)
-        order = self.engine.permutations(self.options.seed, epochs, len(self.data)) if self.options.shuffle else None
-        rates = self._rates(self.first_step + done * per_epoch, steps)
+        order = self.orders(epochs)
+        rates = self.rates(self.first_step + done * per_epoch, steps)
         losses: list[NDArray[np.float64]] = []
         norms: list[NDArray[np.float64]] = []
         penalties: list[NDArray[np.float64]] = []
@@ -166,36 +175,11 @@ class Trainer:
         at = 0
         while at < steps:
             end = min(at + self._steps_until_callback(), steps)
-            result = self.engine.train(
-                self.parameters,
-                self.rule,
-                self.memory.state,
-                Chunk(
-                    X=self.data.X,
-                    y=self.data.y,
-                    sample_weight=self.data.sample_weight,
-                    order=order,
-                    batch_size=self.batch_size,
-                    first_batch=at,
-                    steps=end - at,
-                    first_step=self.memory.steps,
-                    learning_rates=rates if isinstance(rates, float) else rates[at:end],
-                    epoch=epochs.start,
-                    seed=self.options.seed,
-                    dropout=self.options.dropout,
-                    clip_norm=self.options.clip_norm,
-                    clip_value=self.options.clip_value,
-                    frozen=self.options.frozen,
-                    record=True,
-                    penalty_rows=self._penalty_rows,
-                ),
-                self.options.threads,
-            )
+            rate = rates if isinstance(rates, float) else rates[at:end]
+            result = self.take(epochs.start, order, at, end - at, rate)
             losses.append(result.losses)
             norms.append(result.norms)
             penalties.append(result.penalties)
-            self.memory.steps += result.steps
-            self.steps_done += result.steps
             if result.failure is not None or result.interrupt is not None:
                 whole = (at + result.steps) // per_epoch
                 after = time.perf_counter() - self.started
@@ -204,9 +188,7 @@ class Trainer:
                 raise result.interrupt
             if result.failure is not None:
                 step = at + result.failure.step
-                rate = rates if isinstance(rates, float) else float(rates[step])
-                failure = self._in_the_users_rows(result.failure)
-                raise divergence(failure, self.steps_done + 1, done + step // per_epoch + 1, rate, self.history)
+                raise self.diverged(result.failure, done + step // per_epoch + 1, rate)
             at += result.steps
             if at < steps:  # callbacks due at the end of an epoch see its record
                 self._serve_steps(losses[-1][-1])
@@ -214,13 +196,61 @@ class Trainer:
         self._record(n, order, losses, norms, penalties, rates, before, after, served=n - 1)
         self._serve_steps(losses[-1][-1])
 
+    def take(
+        self, epoch: int, order: NDArray[np.int64] | None, first_batch: int, steps: int, rates: float | Array
+    ) -> ChunkResult:
+        """Take so many steps of the walk that begins with an epoch, from one of its batches on.
+
+        Parameters
+        ----------
+        epoch : int
+            The number of the walk's first epoch.
+        order : ndarray (epochs, n) of int64, or None
+            The rows in each epoch's order; None: as they come.
+        first_batch, steps : int
+        rates : float or ndarray (steps,)
+        """
+        options = self.options
+        chunk = Chunk(
+            X=self.data.X,
+            y=self.data.y,
+            sample_weight=self.data.sample_weight,
+            order=order,
+            batch_size=self.batch_size,
+            first_batch=first_batch,
+            steps=steps,
+            first_step=self.memory.steps,
+            learning_rates=rates,
+            epoch=epoch,
+            seed=options.seed,
+            dropout=options.dropout,
+            clip_norm=options.clip_norm,
+            clip_value=options.clip_value,
+            frozen=options.frozen,
+            record=True,
+            penalty_rows=self._penalty_rows,
+        )
+        result = self.engine.train(self.parameters, self.rule, self.memory.state, chunk, options.threads)
+        self.memory.steps += result.steps
+        self.steps_done += result.steps
+        return result
+
+    def diverged(self, failure: Failure, epoch: int, rates: float | Array) -> DivergenceError:
+        """The error for a chunk that `take` could not finish; rows are counted in the X that was given."""
+        rate = rates if isinstance(rates, float) else float(rates[failure.step])
+        return divergence(self._in_the_users_rows(failure), self.steps_done + 1, epoch, rate, self.history)
+
+    def orders(self, epochs: range) -> NDArray[np.int64] | None:
+        """The order of the rows in each of several epochs, (len(epochs), n); None where they are not shuffled."""
+        return self.engine.permutations(self.options.seed, epochs, len(self.data)) if self.options.shuffle else None
+
     def _in_the_users_rows(self, failure: Failure) -> Failure:
         """The failure with its row counted in the X that was given, from which a fraction may have been held out."""
         if self.data.rows is None or failure.row < 0:
             return failure
         return replace(failure, row=int(self.data.rows[failure.row]))
 
-    def _rates(self, first: int, steps: int) -> float | NDArray[np.float64]:
+    def rates(self, first: int, steps: int) -> float | NDArray[np.float64]:
         """The learning rates of so many steps from number `first` on, or the one that they share."""
         schedule = self._schedule
         if isinstance(schedule, ConstantRate):

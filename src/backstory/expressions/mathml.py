@@ -139,5 +139,8 @@ def _call(function: str, args: tuple[Expr, ...], mathml: Printer) -> Bound:
             yes = f"<mtr><mtd>{inside[1]}</mtd><mtd><mtext>if&#xa0;</mtext>{inside[0]}</mtd></mtr>"
             no = f"<mtr><mtd>{inside[2]}</mtd><mtd><mtext>otherwise</mtext></mtd></mtr>"
             return f"<mrow><mo>{{</mo><mtable>{yes}{no}</mtable></mrow>", ATOM
+    if function.startswith("Σ_"):
+        under = f"<munder><mo>∑</mo><mi>{escape(function[2:])}</mi></munder>"
+        return f"<mrow>{under}{mathml.unmarked(mathml.within(args[0], PRODUCT))}</mrow>", POWER
     name = escape(_FUNCTIONS.get(function, function))
     return f"<mrow><mi>{name}</mi><mo>(</mo>{'<mo>,</mo>'.join(inside)}<mo>)</mo></mrow>", ATOM

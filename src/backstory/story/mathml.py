@@ -56,7 +56,7 @@ def _width(element: ElementTree.Element) -> float:
             return max(parts)
         case "msub" | "msup" | "msubsup":
             return parts[0] + 0.7 * max(parts[1:])
-        case "mover":
+        case "mover" | "munder":
             return parts[0]
         case "mo":
             return 1.0 if element.text in ("(", ")", ",") else 2.0

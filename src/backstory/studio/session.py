@@ -7,8 +7,12 @@ key       what it holds
 ========  ============================================================================================================
 options   what can be chosen: presets (name, title, about), hidden, outputs, losses, optimizers (names)
 setup     what was chosen: preset, formulas, sizes, hidden, output, loss, optimizer, rate, batch_size, seed, row
-net       the picture: id (raised when it changes), kind, columns, lines, biases, whole (see `drawing`), rows
+net       the picture: id (raised when it changes), kind, rows, and what a `drawing.Drawing` holds
 values    of one row: net (the picture's id), step, nodes, deltas, parameters, gradients, loss; mean_loss over all rows
+unit      a unit's own formulas: name, step, row, html; or null
+scrub     a pass in slow motion: step, row, stages (phase, title, nodes, lines, html); or null
+numbers   the parameters' table: step, row, of, total, rows (address, value, gradient, difference, error, rounding),
+          largest gradients first, at most `numbers.MOST_ROWS`; or null
 training  running, step
 history   steps, loss
 story     quantity, of, by, value, step, row, sections (key, title, html), text, latex, python; or null
@@ -29,8 +33,12 @@ from backstory.functions import ACTIVATIONS, LOSSES
 from backstory.model.network import Network
 from backstory.story.mathml import page
 from backstory.story.page import sections
+from backstory.studio import numbers as numbers_table
+from backstory.studio.drawing import Kept, kept_units
 from backstory.studio.presets import PRESETS
+from backstory.studio.scrubbing import stages
 from backstory.studio.subject import FormulasSubject, NetworkSubject, Subject
+from backstory.studio.units import told_unit
 from backstory.training.optimizers import OPTIMIZERS, Optimizer
 
 State = dict[str, Any]
@@ -62,7 +70,7 @@ class Session:
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._state: State = {"options": _options(), "notice": None, "check": None}
+        self._state: State = {"options": _options(), "notice": None, "check": None, "unit": None}
         self._pictures = 0
         self._subject: Subject
         self.handle({"do": "preset", "name": preset})
@@ -123,6 +131,21 @@ class Session:
     def select(self, quantity: str) -> None:
         """Tell the story of a parameter or another quantity."""
         self._put(story=self._story(quantity))
+        if not self._state["net"]["whole"]:
+            self._draw(kept_units(self._subject.explain(quantity, self._row)))
+            self._frame()
+
+    def unit(self, name: str | None = None) -> None:
+        """Tell what one unit computes; without a name put its card away."""
+        self._put(unit=None if name is None else told_unit(self._subject, name, self._row))
+
+    def scrub(self, on: bool = True) -> None:
+        """Lay out one pass, moment by moment, or put it away."""
+        self._put(scrub=stages(self._subject, self._row) if on else None)
+
+    def numbers(self, on: bool = True) -> None:
+        """Make the table of the parameters, or put it away."""
+        self._put(numbers=numbers_table.table(self._subject, self._row) if on else None)
 
     def set(self, address: str, value: float) -> None:
         """Give a parameter a value."""
@@ -151,11 +174,16 @@ class Session:
         """Build the subject that was chosen; nothing is changed where it cannot be built."""
         self.pause()
         self._subject = _build(setup)
-        self._pictures += 1
-        drawing = self._subject.drawing()
-        picture = {"id": self._pictures, "kind": self._subject.kind, "rows": self._subject.rows, **vars(drawing)}
-        self._put(setup=setup, net=picture, story=None, check=None, history={"steps": [], "loss": []})
+        self._put(setup=setup, story=None, check=None, unit=None, scrub=None, numbers=None)
+        self._put(history={"steps": [], "loss": []})
+        self._draw()
         self._frame()
+
+    def _draw(self, kept: Kept | None = None) -> None:
+        """Send the picture, of a large network with the units that are to be seen."""
+        self._pictures += 1
+        drawing = self._subject.drawing(kept)
+        self._put(net={"id": self._pictures, "kind": self._subject.kind, "rows": self._subject.rows, **vars(drawing)})
 
     def _run(self) -> None:
         """Train in the background, with a frame every now and then."""
@@ -185,6 +213,16 @@ class Session:
         story = self._state["story"]
         if story and not self._state["training"]["running"]:
             self._put(story=self._story(story["quantity"]))
+        if not self._state["training"]["running"]:
+            self._again()
+
+    def _again(self) -> None:
+        """Bring up to date what was asked for and is still on the page."""
+        if unit := self._state["unit"]:
+            self.unit(unit["name"])
+        for name in ("scrub", "numbers"):
+            if self._state[name]:
+                ACTIONS[name](self)
 
     def _training(self) -> State:
         return {"running": self._thread is not None, "step": self._subject.steps}
@@ -222,6 +260,9 @@ ACTIONS: dict[str, Callable[..., None]] = {
         Session.set,
         Session.row,
         Session.check,
+        Session.unit,
+        Session.scrub,
+        Session.numbers,
     )
 }
 """What a message may ask for."""

@@ -9,11 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backstory.checking.verdict import Verdict
+from backstory.errors import unknown
 from backstory.model.formulas import Formulas
 from backstory.model.network import Network
-from backstory.story.address import read_address
+from backstory.model.stories import Rows, read_rows
+from backstory.story.address import Address, read_address
+from backstory.story.graph import Graph
+from backstory.story.network_graph import network_graph
 from backstory.story.story import Story
-from backstory.studio.drawing import Drawing, formulas_drawing, network_drawing
+from backstory.studio.drawing import Drawing, Kept, formulas_drawing, network_drawing
+from backstory.studio.numbers import Slopes
 from backstory.training.callbacks import EveryEpoch
 from backstory.training.optimizers import Optimizer
 
@@ -29,8 +34,14 @@ class Subject(Protocol):
     steps: int
     """Updates taken since the beginning."""
 
-    def drawing(self) -> Drawing:
-        """Return the picture."""
+    def drawing(self, kept: Kept | None = None) -> Drawing:
+        """Return the picture; of a large network the units in `kept` are seen, or those that were before."""
+
+    def graph(self, row: int, by: str | None = None) -> Graph:
+        """Return the scalar graph of one sample: whole, or as far as a unit reaches."""
+
+    def slopes(self, row: int) -> Slopes:
+        """Return all parameters with their gradients, and the loss as a function of each."""
 
     def numbers(self, row: int) -> dict[str, Any]:
         """Return the values: nodes, deltas (by node), parameters, gradients (by address) of one row, and its loss."""
@@ -62,8 +73,33 @@ class FormulasSubject:
         self.rows = max(self.formulas.program.n_samples, 1)
         self.steps = 0
 
-    def drawing(self) -> Drawing:
+    def drawing(self, kept: Kept | None = None) -> Drawing:
         return formulas_drawing(self.formulas.graph(0))
+
+    def graph(self, row: int, by: str | None = None) -> Graph:
+        graph = self.formulas.graph(row)
+        if by is not None and by not in graph.values:
+            raise unknown("quantity", by, graph.values)
+        return graph
+
+    def slopes(self, row: int) -> Slopes:
+        formulas, names = self.formulas, list(self.formulas.parameters)
+        gradients = formulas.gradients
+        losses = [formulas.explain(name).loss_at for name in names]
+
+        def loss_at(place: int, value: float) -> float:
+            moved = losses[place]
+            assert moved is not None
+            return moved(value)
+
+        return Slopes(
+            formulas.loss,
+            self.loss(),
+            np.array([formulas.parameters[name] for name in names]),
+            np.array([gradients[name] for name in names]),
+            names.__getitem__,
+            loss_at,
+        )
 
     def numbers(self, row: int) -> dict[str, Any]:
         graph = self.formulas.graph(row)
@@ -107,16 +143,50 @@ class NetworkSubject:
         self.optimizer, self.batch_size = optimizer, batch_size
         self.rows = len(X)
         self.steps = 0
+        self._kept: Kept | None = None
 
-    def drawing(self) -> Drawing:
-        return network_drawing(self.net)
+    def drawing(self, kept: Kept | None = None) -> Drawing:
+        self._kept = kept or self._kept
+        return network_drawing(self.net, self._kept)
+
+    def graph(self, row: int, by: str | None = None) -> Graph:
+        values = self._row(row).row(0)
+        address = None if by is None else read_address(by)
+        if address is None or address.layer == 0:
+            return network_graph(values, "x[0]")
+        return network_graph(values, str(Address("z", address.layer, address.unit)))
+
+    def slopes(self, row: int) -> Slopes:
+        rows = self._row(row)
+        values = rows.parameters
+        loss, gradients = rows.engine.loss_and_gradient(values, rows.X, rows.y)
+        layout = [(name, start, shape) for name, start, shape in self.net.spec.layout]
+
+        def name(place: int) -> str:
+            letters, start, shape = next(each for each in reversed(layout) if each[1] <= place)
+            source, unit = divmod(place - start, shape[-1])
+            return str(Address(letters[0], int(letters[1:]), unit, source if letters[0] == "w" else None))
+
+        def loss_at(place: int, value: float) -> float:
+            moved = values.copy()
+            moved[place] = value
+            return rows.engine.loss(moved, rows.X, rows.y)
+
+        return Slopes(f"the loss of sample {row}", loss, values, gradients, name, loss_at)
+
+    def _row(self, row: int) -> Rows:
+        return read_rows(self.net, self.X[row : row + 1], self.y[row : row + 1])
 
     def numbers(self, row: int) -> dict[str, Any]:
         net, x, y = self.net, self.X[row : row + 1], self.y[row : row + 1]
         drawing = self.drawing()
         activations, deltas = [x, *net.activations(x)], net.deltas(x, y)
         gradients = net.gradients(x, y)
-        nodes, by_node = {"L": gradients.loss}, {}
+        aims = self._row(row).y[0]
+        nodes, by_node = (
+            {"L": gradients.loss} | {each["name"]: _aim(aims, each["name"]) for each in drawing.targets},
+            {},
+        )
         for column in drawing.columns[:-1]:
             for name in column["nodes"]:
                 address = read_address(name)
@@ -162,6 +232,13 @@ class NetworkSubject:
             callbacks=[EveryEpoch(served)],
             progress=False,
         )
+
+
+def _aim(aims: Array, name: str) -> float:
+    """Return the target that an address names."""
+    address = read_address(name)
+    assert address is not None
+    return float(aims[address.unit])
 
 
 def _array(holder: Any, address: str) -> tuple[Array, tuple[int, ...]]:

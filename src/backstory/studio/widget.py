@@ -20,8 +20,8 @@ class Studio(anywidget.AnyWidget):
 
     _esm = assets.module()
     _css = assets.text("studio.css")
-    options, setup, net, values, training, history, story, check, notice = (
-        traitlets.Any(None, allow_none=True).tag(sync=True) for _ in range(9)
+    options, setup, net, values, training, history, story, check, notice, unit, scrub, numbers = (
+        traitlets.Any(None, allow_none=True).tag(sync=True) for _ in range(12)
     )
 
     def __init__(self, preset: str = "mazur") -> None:

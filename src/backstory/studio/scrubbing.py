@@ -1,0 +1,136 @@
+"""One pass in slow motion: forward, loss, backward and update, one unit or one layer lit at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from backstory.expressions import Name
+from backstory.story.graph import Graph
+from backstory.story.mathml import page
+from backstory.story.page import Block, Equation, Paragraph, Section, Table
+from backstory.studio.units import backward, forward, once
+
+if TYPE_CHECKING:
+    from backstory.story.story import Story
+    from backstory.studio.drawing import Drawing
+    from backstory.studio.subject import NetworkSubject, Subject
+
+MOST_PARAMETERS = 60
+"""A network of more parameters is gone through layer by layer."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One moment of a pass.
+
+    Attributes
+    ----------
+    phase : {"forward", "loss", "backward", "update"}
+    title : str
+    nodes, lines : list of str
+        What is lit: units by name, parameters by address.
+    html : str
+        The formulas, with their numbers.
+    """
+
+    phase: str
+    title: str
+    nodes: list[str]
+    lines: list[str] = field(default_factory=list)
+    html: str = ""
+
+
+def stages(subject: Subject, row: int) -> dict[str, Any]:
+    """Return all moments of a pass over one sample, as the key `scrub` holds them."""
+    drawing = subject.drawing()
+    small = drawing.whole and len(parameters(drawing)) <= MOST_PARAMETERS
+    found = by_units(subject, drawing, row) if small else by_layers(subject, drawing)  # type: ignore[arg-type]
+    return {"step": subject.steps, "row": row, "stages": [vars(stage) for stage in found]}
+
+
+def parameters(drawing: Drawing) -> list[str]:
+    """Return the addresses in a picture, each once."""
+    return [*dict.fromkeys(each["address"] for each in (*drawing.lines, *drawing.biases) if each["address"])]
+
+
+def by_units(subject: Subject, drawing: Drawing, row: int) -> Iterator[Stage]:
+    """Go through a small network unit by unit."""
+    graph = subject.graph(row)
+    inputs = [name for name, kind in drawing.kinds.items() if kind == "input"]
+    order = [name for column in drawing.columns for name in column["nodes"] if drawing.kinds[name] != "input"]
+    if inputs:
+        given: list[Block] = [Paragraph((Equation(Name(name), (graph.value(name),)),)) for name in inputs]
+        yield Stage("forward", "The inputs are given", inputs, [], _html(given))
+    for name in order:
+        loss = drawing.kinds[name] == "loss"
+        into = [line["address"] for line in drawing.lines if line["target"] == name and line["address"]]
+        title = "The loss is computed" if loss else f"Forward: {name}"
+        yield Stage("loss" if loss else "forward", title, [name], into, _html(forward(graph, name)))
+    units = [name for name in order if drawing.kinds[name] == "unit"]
+    for name in reversed(units):
+        blocks = tuple(backward(graph, name))
+        if blocks:
+            out = [line["address"] for line in drawing.lines if line["source"] == name and line["address"]]
+            yield Stage("backward", f"Backward: {name}", [name], out, _html(blocks))
+    yield from _updates(subject, drawing, graph, row, order)
+
+
+def _updates(subject: Subject, drawing: Drawing, graph: Graph, row: int, order: list[str]) -> Iterator[Stage]:
+    """Go through the parameters by the unit they lead to; one that is shared is told where it comes first."""
+    told: set[str] = set()
+    for name in order:
+        here = [each["address"] for each in (*drawing.lines, *drawing.biases) if each["target"] == name]
+        here = [each for each in dict.fromkeys(here) if each and each not in told]
+        told.update(here)
+        stories = [story for story in (subject.explain(address, row) for address in here) if story.update is not None]
+        if stories:
+            moved = [story.by for story in stories]
+            yield Stage("update", f"Update: what leads to {name}", [name], moved, _html(_update(stories)))
+
+
+def _update(stories: list[Story]) -> Iterator[Block]:
+    """Tell the first of some updates line by line, and of all the old and the new value."""
+    for story in stories[:1]:
+        chained = story.by_deltas or story.chain
+        if story.path_count and story.batch is None and story.penalty is None:
+            yield Equation(story.symbol, once(chained.symbols, chained.formulas, chained.numbers, chained.value))
+        assert story.update is not None
+        for line in story.update.lines:
+            yield Equation(Name(line.name), (line.formula, line.numbers, line.value))
+    head = ("", "gradient", "old", "new")
+    rows = [(Name(s.by), s.value, s.update.old, s.update.new) for s in stories if s.update is not None]
+    yield Table((head, *rows))
+
+
+def by_layers(subject: NetworkSubject, drawing: Drawing) -> Iterator[Stage]:
+    """Go through a large network layer by layer, in the general formulas of each."""
+    net = subject.net
+    columns = drawing.columns
+    layers = [net.explain_layer(layer) for layer in range(1, net.spec.n_layers + 1)]
+    yield Stage("forward", f"The {net.spec.n_in:,} inputs are given", columns[0]["nodes"])
+    for told, column in zip(layers, columns[1:], strict=False):
+        lines = [line["address"] for line in drawing.lines if line["target"] in column["nodes"] and line["address"]]
+        shown = _equations(told, ("z", "a"))
+        yield Stage("forward", f"Forward: layer {told.layer}", column["nodes"], lines, _html(shown))
+    graph = subject.graph(0, columns[-2]["nodes"][0])
+    formula = graph.definition("L")
+    assert formula is not None
+    yield Stage("loss", "The loss is computed", ["L"], [], _html([Equation(Name("L"), (formula,))]))
+    for told, column in reversed([*zip(layers, columns[1:], strict=False)]):
+        lines = [line["address"] for line in drawing.lines if line["source"] in column["nodes"] and line["address"]]
+        shown = _equations(told, ("slope", "delta"))
+        yield Stage("backward", f"Backward: layer {told.layer}", column["nodes"], lines, _html(shown))
+    for told, column in zip(layers, columns[1:], strict=False):
+        lines = [line["address"] for line in drawing.lines if line["target"] in column["nodes"] and line["address"]]
+        shown = [*_equations(told, ("weight", "bias", "update")), Paragraph((repr(subject.optimizer),))]
+        yield Stage("update", f"Update: layer {told.layer}", column["nodes"], lines, _html(shown))
+
+
+def _equations(told: Any, keys: tuple[str, ...]) -> list[Block]:
+    return [Equation(each.left, (each.right,)) for each in told.equations if each.key in keys]
+
+
+def _html(blocks: Any) -> str:
+    return page([Section("stage", "", tuple(blocks))])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from backstory.expressions import Name
 from backstory.story.graph import Graph
 from backstory.story.mathml import page
 from backstory.story.page import Block, Equation, Paragraph, Section, Table
+from backstory.studio.symbols import symbol_class
 from backstory.studio.units import backward, forward, once
 
 if TYPE_CHECKING:
@@ -62,18 +63,18 @@ def by_units(subject: Subject, drawing: Drawing, row: int) -> Iterator[Stage]:
     order = [name for column in drawing.columns for name in column["nodes"] if drawing.kinds[name] != "input"]
     if inputs:
         given: list[Block] = [Paragraph((Equation(Name(name), (graph.value(name),)),)) for name in inputs]
-        yield Stage("forward", "The inputs are given", inputs, [], _html(given))
+        yield Stage("forward", "The inputs are given", inputs, [], _html(given, graph))
     for name in order:
         loss = drawing.kinds[name] == "loss"
         into = [line["address"] for line in drawing.lines if line["target"] == name and line["address"]]
         title = "The loss is computed" if loss else f"Forward: {name}"
-        yield Stage("loss" if loss else "forward", title, [name], into, _html(forward(graph, name)))
+        yield Stage("loss" if loss else "forward", title, [name], into, _html(forward(graph, name), graph))
     units = [name for name in order if drawing.kinds[name] == "unit"]
     for name in reversed(units):
         blocks = tuple(backward(graph, name))
         if blocks:
             out = [line["address"] for line in drawing.lines if line["source"] == name and line["address"]]
-            yield Stage("backward", f"Backward: {name}", [name], out, _html(blocks))
+            yield Stage("backward", f"Backward: {name}", [name], out, _html(blocks, graph))
     yield from _updates(subject, drawing, graph, row, order)
 
 
@@ -87,7 +88,7 @@ def _updates(subject: Subject, drawing: Drawing, graph: Graph, row: int, order: 
         stories = [story for story in (subject.explain(address, row) for address in here) if story.update is not None]
         if stories:
             moved = [story.by for story in stories]
-            yield Stage("update", f"Update: what leads to {name}", [name], moved, _html(_update(stories)))
+            yield Stage("update", f"Update: what leads to {name}", [name], moved, _html(_update(stories), graph))
 
 
 def _update(stories: list[Story]) -> Iterator[Block]:
@@ -108,29 +109,29 @@ def by_layers(subject: NetworkSubject, drawing: Drawing) -> Iterator[Stage]:
     """Go through a large network layer by layer, in the general formulas of each."""
     net = subject.net
     columns = drawing.columns
+    graph = subject.graph(0, columns[-2]["nodes"][0])
     layers = [net.explain_layer(layer) for layer in range(1, net.spec.n_layers + 1)]
     yield Stage("forward", f"The {net.spec.n_in:,} inputs are given", columns[0]["nodes"])
     for told, column in zip(layers, columns[1:], strict=False):
         lines = [line["address"] for line in drawing.lines if line["target"] in column["nodes"] and line["address"]]
         shown = _equations(told, ("z", "a"))
-        yield Stage("forward", f"Forward: layer {told.layer}", column["nodes"], lines, _html(shown))
-    graph = subject.graph(0, columns[-2]["nodes"][0])
+        yield Stage("forward", f"Forward: layer {told.layer}", column["nodes"], lines, _html(shown, graph))
     formula = graph.definition("L")
     assert formula is not None
-    yield Stage("loss", "The loss is computed", ["L"], [], _html([Equation(Name("L"), (formula,))]))
+    yield Stage("loss", "The loss is computed", ["L"], [], _html([Equation(Name("L"), (formula,))], graph))
     for told, column in reversed([*zip(layers, columns[1:], strict=False)]):
         lines = [line["address"] for line in drawing.lines if line["source"] in column["nodes"] and line["address"]]
         shown = _equations(told, ("slope", "delta"))
-        yield Stage("backward", f"Backward: layer {told.layer}", column["nodes"], lines, _html(shown))
+        yield Stage("backward", f"Backward: layer {told.layer}", column["nodes"], lines, _html(shown, graph))
     for told, column in zip(layers, columns[1:], strict=False):
         lines = [line["address"] for line in drawing.lines if line["target"] in column["nodes"] and line["address"]]
         shown = [*_equations(told, ("weight", "bias", "update")), Paragraph((repr(subject.optimizer),))]
-        yield Stage("update", f"Update: layer {told.layer}", column["nodes"], lines, _html(shown))
+        yield Stage("update", f"Update: layer {told.layer}", column["nodes"], lines, _html(shown, graph))
 
 
 def _equations(told: Any, keys: tuple[str, ...]) -> list[Block]:
     return [Equation(each.left, (each.right,)) for each in told.equations if each.key in keys]
 
 
-def _html(blocks: Any) -> str:
-    return page([Section("stage", "", tuple(blocks))])
+def _html(blocks: Iterable[Block], graph: Graph) -> str:
+    return page([Section("stage", "", tuple(blocks))], kind=symbol_class(graph))

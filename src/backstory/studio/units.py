@@ -11,6 +11,7 @@ from backstory.story.graph import Graph
 from backstory.story.mathml import page
 from backstory.story.page import Block, Equation, Paragraph, Section
 from backstory.story.story import delta_name
+from backstory.studio.symbols import symbol_class
 
 if TYPE_CHECKING:
     from backstory.studio.subject import Subject
@@ -27,7 +28,7 @@ def told_unit(subject: Subject, name: str, row: int) -> dict[str, Any]:
     graph = subject.graph(row, name)
     parts = (("forward", "Forward", forward(graph, name)), ("backward", "Backward", backward(graph, name)))
     told = [Section(key, title, tuple(blocks)) for key, title, blocks in parts]
-    html = page([section for section in told if section.blocks])
+    html = page([section for section in told if section.blocks], kind=symbol_class(graph))
     return {"name": name, "step": subject.steps, "row": row, "html": html}
 
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from backstory.functions import Quantile as Quantile
     from backstory.functions import Uniform as Uniform
     from backstory.model.formulas import Formulas as Formulas
+    from backstory.model.imports import from_sklearn as from_sklearn
+    from backstory.model.imports import from_torch as from_torch
     from backstory.model.network import Gradients as Gradients
     from backstory.model.network import Network as Network
     from backstory.model.network import from_npz as from_npz
@@ -78,6 +80,7 @@ _HOMES = {
     "backstory.functions": "Activation BinaryCrossEntropy Constant CrossEntropy ELU Elastic Huber L1 L2 LeakyReLU Loss "
     "Normal Quantile Uniform",
     "backstory.model.formulas": "Formulas",
+    "backstory.model.imports": "from_sklearn from_torch",
     "backstory.model.network": "Gradients Network from_npz load",
     "backstory.configuration": "show_config",
     "backstory.story.compare": "Comparison compare",

@@ -14,8 +14,9 @@ from backstory.auditing.networks import from_estimator, from_network
 from backstory.auditing.problem import Counted, Floats, Problem
 from backstory.auditing.pytorch import from_torch, is_torch
 from backstory.auditing.report import Derivative, Report, Verdict
-from backstory.auditing.scikit import from_scikit, is_scikit
+from backstory.auditing.scikit import from_scikit
 from backstory.errors import ConfigurationError
+from backstory.interop.from_scikit import is_scikit
 from backstory.model.network import Network
 
 TOLERANCE = 1e-6

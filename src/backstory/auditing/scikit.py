@@ -13,22 +13,8 @@ from backstory.auditing.slips import slips
 from backstory.engine.reference import penalty_slope
 from backstory.errors import DataError
 from backstory.functions import L2
+from backstory.interop.from_scikit import HIDDEN, OUTPUTS, loss_of
 from backstory.network.spec import Spec
-
-HIDDEN = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
-OUTPUT = {"identity": "identity", "logistic": "sigmoid", "softmax": "softmax", "exp": "exp"}
-LOSSES = {
-    "identity": "mean_squared_error",
-    "logistic": "binary_cross_entropy",
-    "softmax": "cross_entropy",
-    "exp": "poisson",
-}
-
-
-def is_scikit(subject: Any) -> bool:
-    """Whether it is one of scikit-learn's networks, asked without loading scikit-learn."""
-    names = {(each.__module__.partition(".")[0], each.__name__) for each in type(subject).__mro__}
-    return ("sklearn", "BaseMultilayerPerceptron") in names
 
 
 def from_scikit(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Problem:
@@ -125,8 +111,6 @@ def _spec(twin: Any, rows: Floats, weight: Floats | None) -> tuple[Spec, Floats]
     share = np.ones(len(rows)) if weight is None else weight
     total = float(share.sum())
     output = twin.out_activation_
-    # scikit-learn's squared error is half the mean over outputs: the half goes into what a row counts.
-    half = 0.5 if output == "identity" else 1.0
     penalty = L2(float(twin.alpha) / total) if twin.alpha else None
-    spec = Spec.of(sizes, HIDDEN[twin.activation], OUTPUT[output], LOSSES[output], penalty)
-    return spec, half * share / total
+    spec = Spec.of(sizes, HIDDEN[twin.activation], OUTPUTS[output], loss_of(output, sizes[-1]), penalty)
+    return spec, share / total

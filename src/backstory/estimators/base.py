@@ -21,6 +21,7 @@ from backstory.estimators import translation
 from backstory.estimators.epochs import EpochEnd
 from backstory.estimators.parameters import check_parameters
 from backstory.functions import Loss
+from backstory.interop.from_scikit import OUTPUTS
 from backstory.model.network import Network
 from backstory.training.arguments import take
 from backstory.training.callbacks import Event, EveryEpoch
@@ -29,7 +30,7 @@ from backstory.training.trainer import Data
 
 Array = NDArray[Any]
 
-OUTPUTS = {"identity": "identity", "sigmoid": "logistic", "softmax": "softmax", "exp": "exp"}
+NAMES = {row: name for name, row in OUTPUTS.items()}
 """The row of an output activation -> scikit-learn's name, as in `out_activation_`."""
 CALLER = 5
 """From a warning to the line that called `fit`."""
@@ -88,7 +89,7 @@ class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
     @property
     def out_activation_(self) -> str:
         """Scikit-learn's name of the output activation."""
-        return OUTPUTS[self._fitted("out_activation_").spec.output.name]
+        return NAMES[self._fitted("out_activation_").spec.output.name]
 
     def _fitted(self, attribute: str) -> Network:
         if "network_" not in vars(self):

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from backstory.errors import ConfigurationError, unknown
+from backstory.interop.from_scikit import HIDDEN
 from backstory.training.schedules import count, fraction, not_negative, positive
 
-ACTIVATIONS = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
-"""scikit-learn's name of a hidden activation -> the row's."""
 ALPHA = 1e-4
 """The default of `alpha`, which `penalty` may take the place of."""
 
 _CHOICES = {
-    "activation": tuple(ACTIVATIONS),
+    "activation": tuple(HIDDEN),
     "solver": ("lbfgs", "sgd", "adam"),
     "learning_rate": ("constant", "invscaling", "adaptive"),
     "loss": ("squared_error", "poisson"),

@@ -14,12 +14,10 @@ from sklearn.utils.metaestimators import available_if
 
 from backstory.estimators.base import BaseMLP, is_stochastic
 from backstory.functions import Loss
+from backstory.interop.from_scikit import loss_of
 from backstory.training.trainer import Data
 
 Array = NDArray[Any]
-
-HALF_MEAN = Loss("half_mean_squared_error", "1/2*(a - y)^2/n_out", derivative="(a - y)/n_out")
-"""Scikit-learn's loss for several outputs: half the mean over them."""
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-learn is untyped
@@ -127,7 +125,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
         n_out = y.shape[1]
         if self.loss == "poisson":
             return n_out, "exp", "poisson"
-        return n_out, "identity", "half_squared_error" if n_out == 1 else HALF_MEAN
+        return n_out, "identity", loss_of("identity", n_out)
 
     def _loss_constant(self, data: Data) -> float:
         if self.loss != "poisson":

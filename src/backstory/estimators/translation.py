@@ -8,9 +8,10 @@ from typing import Any
 
 from backstory.errors import ConfigurationError
 from backstory.estimators.epochs import EpochRate
-from backstory.estimators.parameters import ACTIVATIONS, hidden_sizes
+from backstory.estimators.parameters import hidden_sizes
 from backstory.functions import L2, Loss, Penalty
 from backstory.functions import penalty as find_penalty
+from backstory.interop.from_scikit import HIDDEN
 from backstory.model.network import Network
 from backstory.training.optimizers import LBFGS, SGD, Adam
 from backstory.training.trainer import Data
@@ -106,7 +107,7 @@ def network(
         return old
     new = Network(
         sizes,
-        hidden=ACTIVATIONS[estimator.activation],
+        hidden=HIDDEN[estimator.activation],
         output=output,
         loss=loss,
         penalty=term,

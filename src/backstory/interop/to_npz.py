@@ -28,6 +28,7 @@ def write(trained: Trained) -> bytes:
         "seed": trained.seed,
         "classes": None if trained.classes is None else np.asarray(trained.classes).tolist(),
         "table": None if trained.table is None else trained.table.to_dict(),
+        "folded": list(trained.folded),
     }
     arrays = {
         name: trained.parameters[start : start + int(np.prod(shape))].reshape(shape)
@@ -78,4 +79,5 @@ def _trained(arrays: dict[str, Any]) -> Trained:
         int(content["seed"]),
         None if classes is None else tuple(classes),
         None if table is None else Table.from_dict(table),
+        tuple(content["folded"]),
     )

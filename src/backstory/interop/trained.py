@@ -1,4 +1,4 @@
-"""`Trained`: what of a network is exported, in plain parts that every format reads."""
+"""`Trained`: what of a network is exported or imported, in plain parts that every format reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Trained:
-    """A network to export.
+    """A network on its way to another library or language, or from one.
 
     Attributes
     ----------
@@ -31,6 +31,8 @@ class Trained:
         What outputs stand for.
     table : Table, optional
         The encoding of raw columns.
+    folded : tuple of str
+        Layers of an imported model that are part of the weights beside them.
     """
 
     spec: Spec
@@ -38,6 +40,7 @@ class Trained:
     seed: int = 0
     classes: tuple[Any, ...] | None = None
     table: Table | None = None
+    folded: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, start, shape in self.spec.layout:

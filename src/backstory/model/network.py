@@ -32,6 +32,7 @@ from backstory.training.trainer import Memory, Options, Trainer, divergence
 
 if TYPE_CHECKING:
     from backstory.checking.verdict import Verdict
+    from backstory.interop.trained import Trained
     from backstory.model.flow import GradientFlow, SampleGradients
     from backstory.story.layer import LayerStory
     from backstory.story.story import Story
@@ -106,6 +107,9 @@ class Network:
     """The labels that outputs stand for, where the network was trained on a table."""
     table: Table | None = None
     """The encoding of raw columns, where the network was trained on a table; frames are then read through it."""
+    folded: tuple[str, ...] = ()
+    """Layers of an imported model, batch normalization say, that are part of the weights beside them. The outputs are
+    right; what is asked about weights is refused until this is set to ``()``, which takes the network as it stands."""
 
     def __init__(
         self,
@@ -122,11 +126,7 @@ class Network:
         dtype: Any = "float64",
     ) -> None:
         spec = Spec.of(sizes, hidden, output, loss, penalty, reduction, biases, dtype)
-        if seed is None:
-            seed = int(np.random.SeedSequence().generate_state(1)[0])
-        elif isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise ConfigurationError(f"The 'seed' parameter of Network must be an integer >= 0 or None. Got {seed!r}.")
-        self._adopt(spec, int(seed))
+        self._adopt(spec, read_seed(seed))
         initialize(spec, self.parameters, self.seed, initializer)
 
     def _adopt(self, spec: Spec, seed: int) -> None:
@@ -154,6 +154,15 @@ class Network:
         engine = self._engine("native")
         assert isinstance(engine, NativeEngine)
         return engine
+
+    def _refuse_folded(self, what: str) -> None:
+        """Raise where the weights are not those of the model that the network came from."""
+        if self.folded:
+            raise ConfigurationError(
+                f"{what} would go through {', '.join(self.folded)}, which the import folded into weights beside it: "
+                "the network predicts what the model did, but its weights are others. Do it where the model came from, "
+                "or set net.folded = () to take the network as it stands."
+            )
 
     def _rows(self, X: Any) -> Array:
         if self.table is not None and is_frame(X):
@@ -212,6 +221,7 @@ class Network:
         >>> net.gradients([[2.0]], [[1.0]]).weights[0]           # (a - y) x = (0 - 1) 2
         array([[-2.]])
         """
+        self._refuse_folded("A gradient")
         plain = threads is None and sample_weight is None and engine == "native"
         answer = self._bound.loss_and_gradient(X, y) if plain else None
         if answer is None:
@@ -222,6 +232,7 @@ class Network:
 
     def deltas(self, X: Any, y: Any, *, engine: str = "native") -> tuple[Array, ...]:
         """dL/dz of every unit of layers 1 ... L, each (n, n_l): per row, of that row's own loss, not divided by n."""
+        self._refuse_folded("Deltas")
         rows, aims, _ = self._batch(X, y, None)
         return self._engine(engine).deltas(self.parameters, rows, aims)
 
@@ -277,6 +288,7 @@ class Network:
         """
         from backstory.model.stories import explain
 
+        self._refuse_folded("A story")
         chosen = None if optimizer is None else read_optimizer(optimizer)
         if isinstance(chosen, LBFGS):
             raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use SGD, or Adam.")
@@ -316,6 +328,7 @@ class Network:
         """
         from backstory.model.checks import check
 
+        self._refuse_folded("A check")
         return check(self, equation, x, y)
 
     def gradient_flow(self, X: Any, y: Any) -> GradientFlow:
@@ -339,6 +352,7 @@ class Network:
         """
         from backstory.model.flow import gradient_flow
 
+        self._refuse_folded("The flow of gradients")
         return gradient_flow(self, X, y)
 
     def sample_gradients(self, X: Any, y: Any, weight: str) -> SampleGradients:
@@ -368,6 +382,7 @@ class Network:
         """
         from backstory.model.flow import sample_gradients
 
+        self._refuse_folded("Gradients by row")
         return sample_gradients(self, X, y, weight)
 
     def explain_layer(self, layer: int) -> LayerStory:
@@ -398,6 +413,7 @@ class Network:
         """
         from backstory.story.layer import LayerStory
 
+        self._refuse_folded("The story of a layer")
         spec = self.spec
         number = layer + spec.n_layers + 1 if isinstance(layer, int) and layer < 0 else layer
         if isinstance(layer, bool) or not isinstance(layer, int | np.integer) or not 1 <= number <= spec.n_layers:
@@ -453,6 +469,7 @@ class Network:
         ):
             memory.steps += 1
             return loss  # type: ignore[no-any-return]  # the extension is untyped
+        self._refuse_folded("A training step")
         data = arguments.training_data(self.spec, X, y, sample_weight)
         chosen = read_optimizer(optimizer if optimizer is not None else self._memory.optimizer or Adam())
         if isinstance(chosen, LBFGS):
@@ -566,6 +583,7 @@ class Network:
             A number became NaN or infinite: at which step, layer and row, and what to try. The last good weights stay,
             and the error's `history` holds the finished epochs.
         """
+        self._refuse_folded("Training")
         count("fit", batch_size=batch_size, epochs=epochs)
         flag("fit", shuffle=shuffle)
         chosen = read_optimizer(optimizer)
@@ -673,6 +691,8 @@ class Network:
         }
         if self.table is not None:
             extra["table"] = self.table.to_dict()
+        if self.folded:
+            extra["folded"] = list(self.folded)
         file.save(path, self.spec, self.parameters, extra)
 
     def export(
@@ -734,7 +754,7 @@ class Network:
         from backstory.interop.trained import Trained
 
         classes = None if self.classes is None else tuple(self.classes)
-        return Trained(self.spec, self.parameters, self.seed, classes, self.table)
+        return Trained(self.spec, self.parameters, self.seed, classes, self.table, self.folded)
 
     def copy(self) -> Network:
         """An independent copy, the optimizer's state included."""
@@ -756,6 +776,7 @@ class Network:
             "history": self.history,
             "classes": self.classes,
             "table": self.table,
+            "folded": self.folded,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -763,6 +784,7 @@ class Network:
         self.parameters[:] = state["parameters"]
         self._memory, self.history = state["memory"], state["history"]
         self.classes, self.table = state["classes"], state["table"]
+        self.folded = state["folded"]
 
     def __repr__(self) -> str:
         spec = self.spec
@@ -796,6 +818,7 @@ def load(path: str | os.PathLike[str]) -> Network:
     net._adopt(spec, int(extra.get("seed", 0)))
     net.parameters[:] = flat
     net.classes = extra.get("classes")
+    net.folded = tuple(extra.get("folded", ()))
     try:
         net.table = Table.from_dict(extra["table"]) if "table" in extra else None
     except DataError as error:
@@ -815,12 +838,26 @@ def from_npz(path: str | os.PathLike[str]) -> Network:
     """
     from backstory.interop.to_npz import read
 
-    trained = read(path)
+    return network_of(read(path))
+
+
+def network_of(trained: Trained) -> Network:
+    """Make a network of its plain parts."""
     net = Network.__new__(Network)
     net._adopt(trained.spec, trained.seed)
     net.parameters[:] = trained.parameters
     net.classes, net.table = None if trained.classes is None else list(trained.classes), trained.table
+    net.folded = trained.folded
     return net
+
+
+def read_seed(seed: int | None) -> int:
+    """The seed that was given, or a drawn one."""
+    if seed is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ConfigurationError(f"The 'seed' parameter of Network must be an integer >= 0 or None. Got {seed!r}.")
+    return int(seed)
 
 
 def read_optimizer(optimizer: Any) -> Optimizer | LBFGS:

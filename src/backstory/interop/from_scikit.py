@@ -49,5 +49,5 @@ def from_scikit(estimator: Any, *, loss: str | Loss | None = None, penalty: Pena
         name = OUTPUTS[estimator.out_activation_] if index == len(arrays) - 1 else HIDDEN[estimator.activation]
         steps += [Dense(f"coefs_[{index}]", np.asarray(W), np.asarray(b)), Apply(name, find_activation(name))]
     own = loss_of(estimator.out_activation_, arrays[-1][0].shape[1])
-    classes = tuple(estimator.classes_) if hasattr(estimator, "classes_") else None
+    classes = tuple(np.asarray(estimator.classes_).tolist()) if hasattr(estimator, "classes_") else None
     return trained(steps, loss=own if loss is None else loss, penalty=penalty, classes=classes)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from backstory.checking.chains import Chains
 from backstory.checking.definitions import Definitions
 from backstory.checking.facts import Facts
+from backstory.checking.matching import Matching
 from backstory.checking.paths import Paths
-from backstory.checking.products import Explanation, Products
+from backstory.checking.products import Products
 from backstory.checking.repairs import Repairs
 from backstory.checking.verdict import Finding
 from backstory.checking.whole import Whole
@@ -27,6 +28,7 @@ class Diagnosis:
         self.whole = Whole(facts)
         self.chains = Chains(facts, self.paths)
         self.products = Products(facts, self.paths)
+        self.matching = Matching(facts, self.paths, self.chains, self.products)
         self.definitions = Definitions(facts, self.whole)
 
     def findings(self) -> list[Finding]:
@@ -48,27 +50,11 @@ class Diagnosis:
         """Match every term with paths, the cheapest explanation first; tell what does not fit."""
         if not self.paths.all:
             return [self.paths.plain()]
-        chained = [self.chains.chain_of(term) for term in self.facts.terms]
-        if all(found is not None for found in chained):
-            return self.chains.covering_findings([found for found in chained if found is not None])
-        explained = sorted(
-            (
-                (explanation.cost, index, explanation)
-                for index, term in enumerate(self.facts.terms)
-                for explanation in self.products.explanations(term)
-            ),
-            key=lambda entry: entry[:2],
-        )
-        taken: set[int] = set()
-        done: dict[int, Explanation] = {}
-        for _, index, explanation in explained:
-            if index not in done and not explanation.paths & taken:
-                done[index] = explanation
-                taken |= explanation.paths
-        found = [explanation.finding for explanation in done.values() if explanation.finding is not None]
-        for index, term in enumerate(self.facts.terms):
-            if index not in done:
-                found.append(self.paths.unmatched(term))
+        if (chained := self.matching.by_links()) is not None:
+            return self.chains.covering_findings([(list(match.findings), match.paths) for match in chained])
+        matches = self.matching.by_values()
+        found = [finding for match in matches for finding in match.findings]
+        taken = {index for match in matches for index in match.paths}
         found += self.paths.missing(set(range(len(self.paths.all))) - taken)
         return found or [self.paths.plain()]
 

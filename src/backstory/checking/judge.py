@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, pairwise
 
-from backstory.checking.diagnosis import Diagnosis
+from backstory.checking.diagnosis import MOST_PARTS, Diagnosis
 from backstory.checking.equation import Applied, Equation, Ratio, Written
 from backstory.checking.facts import Facts
 from backstory.checking.meaning import TOTAL, Meaning, Reading, same
@@ -18,9 +19,10 @@ from backstory.checking.names import FlatNames, Names
 from backstory.checking.points import Point, Sampler
 from backstory.checking.reader import Vocabulary, read_equation
 from backstory.checking.terms import is_of_derivatives_only, ratios, written_names
-from backstory.checking.verdict import MOST_FINDINGS, Finding, Kind, Numbers, Status, Verdict
+from backstory.checking.verdict import MOST_FINDINGS, Finding, Kind, Numbers, Status, Verdict, WrittenTerm
 from backstory.errors import ExpressionError
 from backstory.expressions import Call, Expr, Name, substitute, to_text
+from backstory.expressions.transform import size
 from backstory.story.chain import chain
 from backstory.story.formula_graph import Derivatives, FormulaGraph
 from backstory.story.program import Program
@@ -234,8 +236,32 @@ class Judgment:
             self.right = right
             found = self.of_two_sides()
             if not found.ok:
-                return found
-        return found
+                break
+        return self.with_terms(found)
+
+    def with_terms(self, found: Verdict) -> Verdict:
+        """Tell what each term of a derivative's right side stands for."""
+        if not isinstance(self.left, Ratio | Written) or size(self.right) > MOST_PARTS:
+            return found
+        diagnosis = self.diagnosis()
+        if diagnosis.facts.ends is None or self.updated() is not None:
+            return found
+        terms, missing = diagnosis.matching.written(found.status != "wrong")
+        return replace(found, terms=terms, missing=missing, numbers=self.with_paths(found.numbers, terms))
+
+    def with_paths(self, numbers: Numbers | None, terms: Sequence[WrittenTerm]) -> Numbers | None:
+        """Tell what the paths of each term come to, beside what the term does."""
+        if numbers is None or len(numbers.terms) != len(terms):
+            return numbers
+        if (point := self.judge.sampler.at(dict(numbers.at))) is None:
+            return numbers
+        true = [
+            sum(math.prod(point.edges[pair] for pair in pairwise(path)) for path in term.paths) if term.paths else None
+            for term in terms
+        ]
+        yours = [yours for _, yours, _ in numbers.terms]
+        told = tuple((term.text, own, each) for term, own, each in zip(terms, yours, true, strict=True))
+        return replace(numbers, terms=told)
 
     def of_two_sides(self) -> Verdict:
         if not self.points:
@@ -297,8 +323,8 @@ class Judgment:
         if not 2 <= len(factors) <= _MOST_MIXED:
             return None
         direct = [factor.span for factor in factors if factor.span and any(self.direct_values(factor))]
-        for size in range(1, min(len(direct) + 1, len(factors))):
-            for chosen in combinations(direct, size):
+        for number in range(1, min(len(direct) + 1, len(factors))):
+            for chosen in combinations(direct, number):
                 if self.equal(Reading(partials=frozenset(chosen)), left=TOTAL):
                     return self.told("right_in_convention", [self.mixed_finding(factors, chosen)])
         return None

@@ -333,7 +333,9 @@ class LayeredJudgment:
             raise ExpressionError(self.why_nothing(), self.text, 0)
         if judged[0][0] == {} and judged[0][1] is not None:
             found = judged[0][1].verdict()
-            return self.structural(convention) if found.ok and found.reading == "total" else found
+            if not found.ok or found.reading != "total":
+                return found
+            return replace(self.structural(convention), terms=found.terms, missing=found.missing)
         failed = [(each, judgment) for each, judgment in judged if judgment is None or not judgment.agrees()]
         if not failed:
             return self.structural(convention)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from functools import cached_property
 from itertools import pairwise
 
@@ -56,6 +57,10 @@ class Paths:
         ]
         single = [frozenset([index]) for index in everything]
         return list(dict.fromkeys([everything, *single, *through]))
+
+    def total(self, paths: Collection[int]) -> Vector:
+        """Return what some paths come to together."""
+        return [sum(self.values[index][place] for index in paths) for place in range(len(self.facts.points))]
 
     def has_link(self, index: int, pair: tuple[str, str]) -> bool:
         path = self.all[index]

@@ -58,7 +58,7 @@ class Products:
         """Compare a term with each path, with all paths, and with all paths through one quantity."""
         mine = self.facts.term_values(term)
         for paths in self.paths.sets():
-            whole = [sum(self.paths.values[index][place] for index in paths) for place in range(len(self.facts.points))]
+            whole = self.paths.total(paths)
             price = 0.0 if len(paths) == 1 or len(self.facts.terms) == 1 else 0.05
             if len(self.facts.terms) == 1 and len(paths) < len(self.paths.all):
                 price = 0.6

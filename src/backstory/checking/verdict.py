@@ -75,6 +75,33 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class WrittenTerm:
+    """One term of the right side, multiplied out where its sums hold paths.
+
+    Attributes
+    ----------
+    text : str
+        As it was written.
+    span : (int, int)
+        Its place in the text of the equation.
+    status : {"right", "wrong"}
+        "wrong" too where it counts a path that another term counts already.
+    paths : tuple of tuple of str
+        The paths that it stands for, or is meant to; each as the quantities along it. None where that is not known.
+    """
+
+    text: str
+    span: tuple[int, int]
+    status: Literal["right", "wrong"]
+    paths: tuple[tuple[str, ...], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        paths = [list(path) for path in self.paths]
+        return {"text": self.text, "span": list(self.span), "status": self.status, "paths": paths}
+
+
+@dataclass(frozen=True)
 class Numbers:
     """Both sides at one point.
 
@@ -116,6 +143,11 @@ class Verdict:
         it right.
     numbers : Numbers, optional
         Both sides at a point where they differ.
+    terms : tuple of WrittenTerm
+        The terms of the right side of a derivative, each with its paths; empty for other equations, for those with free
+        indices or whole layers, and where there are too many paths.
+    missing : tuple of tuple of str
+        The paths that no term covers.
     """
 
     text: str
@@ -123,6 +155,8 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     reading: str = "total"
     numbers: Numbers | None = field(default=None, repr=False)
+    terms: tuple[WrittenTerm, ...] = field(default=(), repr=False)
+    missing: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
 
     @property
     def ok(self) -> bool:
@@ -149,6 +183,8 @@ class Verdict:
             "reading": self.reading,
             "findings": [finding.to_dict() for finding in self.findings],
             "numbers": None if self.numbers is None else self.numbers.to_dict(),
+            "terms": [term.to_dict() for term in self.terms],
+            "missing": [list(path) for path in self.missing],
         }
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from backstory.configuration import show_config as show_config
     from backstory.data.table import Table as Table
     from backstory.errors import BackstoryError as BackstoryError
+    from backstory.errors import CheckpointError as CheckpointError
     from backstory.errors import ConfigurationError as ConfigurationError
     from backstory.errors import DataError as DataError
     from backstory.errors import DivergenceError as DivergenceError
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from backstory.training.callbacks import Event as Event
     from backstory.training.callbacks import EveryEpoch as EveryEpoch
     from backstory.training.callbacks import EverySteps as EverySteps
+    from backstory.training.checkpoints import Checkpoint as Checkpoint
     from backstory.training.history import History as History
     from backstory.training.optimizers import LBFGS as LBFGS
     from backstory.training.optimizers import SGD as SGD
@@ -75,7 +77,8 @@ _HOMES = {
     "backstory.auditing.audit": "audit",
     "backstory.auditing.report": "Report",
     "backstory.data.table": "Table",
-    "backstory.errors": "BackstoryError ConfigurationError DataError DivergenceError ExpressionError ModelFileError",
+    "backstory.errors": "BackstoryError CheckpointError ConfigurationError DataError DivergenceError ExpressionError "
+    "ModelFileError",
     "backstory.estimators": "MLPClassifier MLPRegressor",
     "backstory.functions": "Activation BinaryCrossEntropy Constant CrossEntropy ELU Elastic Huber L1 L2 LeakyReLU Loss "
     "Normal Quantile Uniform",
@@ -86,6 +89,7 @@ _HOMES = {
     "backstory.story.compare": "Comparison compare",
     "backstory.training.arguments": "Clip",
     "backstory.training.callbacks": "EarlyStopping Event EveryEpoch EverySteps",
+    "backstory.training.checkpoints": "Checkpoint",
     "backstory.training.history": "History",
     "backstory.training.optimizers": "Adagrad Adam AdamW LBFGS Lion Polyak Quotient RMSProp Rprop SGD",
     "backstory.training.schedules": "Cosine Exponential InverseTime OneCycle ReduceOnPlateau Step",

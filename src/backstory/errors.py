@@ -8,6 +8,7 @@
         ├── DataError            (ValueError)       X, y, weights of samples, tables
         ├── ExpressionError      (ValueError)       a formula that cannot be read: text, caret, hint, `position`
         ├── ModelFileError       (ValueError)       a model file that is damaged, cut short, newer or foreign
+        ├── CheckpointError      (RuntimeError)     checkpoints of another run, in use, or not to be written
         └── DivergenceError      (ArithmeticError)  training met a NaN or an infinity: step, epoch, layer, row
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 
 __all__ = [
     "BackstoryError",
+    "CheckpointError",
     "ConfigurationError",
     "DataError",
     "DivergenceError",
@@ -43,6 +45,10 @@ class DataError(BackstoryError, ValueError):
 
 class ModelFileError(BackstoryError, ValueError):
     """A model file that is damaged, cut short, written by a newer version, or not a model file."""
+
+
+class CheckpointError(BackstoryError, RuntimeError):
+    """Checkpoints that belong to another run, that another process uses, or that cannot be written or read."""
 
 
 class ExpressionError(BackstoryError, ValueError):

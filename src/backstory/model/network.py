@@ -25,6 +25,7 @@ from backstory.network.parameters import aligned_zeros, initialize, views
 from backstory.network.spec import Spec
 from backstory.training import arguments, lbfgs
 from backstory.training.callbacks import read_callbacks, read_early_stopping
+from backstory.training.checkpoints import read_checkpoint
 from backstory.training.history import History
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
 from backstory.training.schedules import Plan, Schedule, count, flag
@@ -528,6 +529,8 @@ class Network:
         callbacks: Any = (),
         metrics: Any = None,
         penalty_rows: float | None = None,
+        checkpoint: Any = None,
+        resume: bool = False,
         engine: str = "native",
         progress: bool | None = None,
     ) -> History:
@@ -567,6 +570,11 @@ class Network:
             Makes the penalty weaker in larger batches, as scikit-learn's `alpha` is: a batch has its own strength times
             `penalty_rows`, divided by the batch's rows (by the sum of their weights). ``L2(alpha)`` with 1 is alpha/2
             times all squared weights, divided by the rows of each batch. Not for L-BFGS, which has one batch.
+        checkpoint : Checkpoint or path, optional
+            Where the state of the run is saved, at every epoch's end and at least every 30 seconds.
+        resume : bool
+            Go on from the newest whole checkpoint there, and end with the same bits as a run never interrupted; with
+            none there, begin anew (`History.resumed` tells which).
         engine : {"native", "reference"}
         progress : bool, optional
             A progress bar; by default only on a terminal and in notebooks.
@@ -579,13 +587,15 @@ class Network:
         ------
         ConfigurationError, DataError
             Before anything is changed.
+        CheckpointError
+            The folder holds another run's checkpoints, is in use, or cannot be written.
         DivergenceError
             A number became NaN or infinite: at which step, layer and row, and what to try. The last good weights stay,
             and the error's `history` holds the finished epochs.
         """
         self._refuse_folded("Training")
         count("fit", batch_size=batch_size, epochs=epochs)
-        flag("fit", shuffle=shuffle)
+        flag("fit", shuffle=shuffle, resume=resume)
         chosen = read_optimizer(optimizer)
         data = arguments.training_data(self.spec, X, y, sample_weight, class_weight)
         data, held_out = arguments.validation_data(self.spec, data, validation, self._engine(engine), self.seed)
@@ -607,6 +617,8 @@ class Network:
             per_steps=tuple(per_steps),
             metrics=arguments.read_metrics(self.spec, metrics),
             progress=progress,
+            checkpoint=read_checkpoint(checkpoint, resume),
+            resume=bool(resume),
         )
         trainer = Trainer(
             self._engine(engine), self.spec, self.parameters, data, options, self._memory, held_out, owner=self

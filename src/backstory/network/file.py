@@ -61,9 +61,19 @@ def write_whole(path: Path, content: bytes) -> None:
         os.umask(mask)
         os.chmod(name, 0o666 & ~mask)  # mkstemp makes files private; a model file gets the usual mode
         os.replace(name, path)
+        _flush_folder(path.parent)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have a folder's entries on the disk, so that a file's new name outlives a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Spec, Array, dict[str, Any]]:

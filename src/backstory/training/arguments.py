@@ -237,6 +237,7 @@ def read_metrics(spec: Spec, metrics: Any) -> dict[str, Metric]:
         return default_metrics(spec.loss)
     if not isinstance(metrics, Mapping) or not all(callable(metric) for metric in metrics.values()):
         raise ConfigurationError(
-            f"metrics= must be a dict of name: function of (y, outputs), or (y, outputs, sample_weight). Got {metrics!r}."
+            "metrics= must be a dict of name: function of (y, outputs), or (y, outputs, sample_weight). "
+            f"Got {metrics!r}."
         )
     return dict(metrics)

@@ -37,6 +37,8 @@ class History:
         The epoch (from 0) whose weights early stopping kept.
     stopped : str
         Why training ended: ``"epochs"``, ``"early stopping"``, ``"callback"``, ``"interrupted"`` or ``"converged"``.
+    resumed : int or None
+        The step of the checkpoint that the run went on from.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class History:
     epochs: list[Epoch] = field(default_factory=list)
     best_epoch: int | None = None
     stopped: str = "epochs"
+    resumed: int | None = None
 
     def __len__(self) -> int:
         return len(self.epochs)

@@ -23,6 +23,7 @@ def check_options(trainer: Trainer) -> None:
         "clip": o.clip_norm is not None or o.clip_value is not None,
         "EverySteps callbacks": bool(o.per_steps),
         "penalty_rows": o.penalty_rows is not None,
+        "checkpoint": o.checkpoint is not None,
     }
     for name, asked in refused.items():
         if asked:

@@ -14,6 +14,7 @@ from backstory.engine.contract import Array, Chunk, ChunkResult, Engine, Failure
 from backstory.errors import DivergenceError
 from backstory.network.spec import Spec
 from backstory.training.callbacks import EarlyStopping, Event, EveryEpoch, EverySteps
+from backstory.training.checkpoints import Checkpoint, Keeper
 from backstory.training.history import Epoch, History
 from backstory.training.metrics import Metric, measure
 from backstory.training.optimizers import Optimizer
@@ -59,6 +60,18 @@ class Options:
     per_steps: tuple[EverySteps, ...] = ()
     metrics: dict[str, Metric] = field(default_factory=dict)
     progress: bool | None = None
+    checkpoint: Checkpoint | None = None
+    resume: bool = False
+
+
+@dataclass
+class Position:
+    """How far the present epochs have come: the steps taken, and what they gave, piece by piece."""
+
+    steps: int = 0
+    losses: list[NDArray[np.float64]] = field(default_factory=list)
+    norms: list[NDArray[np.float64]] = field(default_factory=list)
+    penalties: list[NDArray[np.float64]] = field(default_factory=list)
 
 
 @dataclass
@@ -113,21 +126,29 @@ class Trainer:
         self.history = History()
         self.steps_done = 0
         self.best: tuple[float, int, Array] | None = None  # with early stopping: loss, epoch and weights
+        self.position = Position()
+        self.keeper: Keeper | None = None
 
     def run(self) -> History:
         """Train; the weights are always those of the last whole step, or of the best epoch with early stopping."""
         self.started = time.perf_counter()
         self.begin()
+        if self.options.checkpoint is None:
+            return self._run()
+        with Keeper(self.options.checkpoint, self, self.options.resume) as self.keeper:
+            return self._run()
+
+    def _run(self) -> History:
         with Progress(self.options.epochs, self.options.progress) as progress:
-            while len(self.history) < self.options.epochs:
+            while len(self.history) < self.options.epochs and self.history.stopped == "epochs":
                 try:
                     self._epochs(min(self._epochs_at_once(progress), self.options.epochs - len(self.history)))
                     progress.show(self.history)
-                    if self.stops():
-                        break
+                    self.stops()
+                    self._save()
                 except _Stop:
                     self.history.stopped = "callback"
-                    break
+                    self._save()
                 except KeyboardInterrupt:
                     self.history.stopped = "interrupted"
                     self.keep_best()
@@ -140,9 +161,13 @@ class Trainer:
         self.rule: UpdateRule = self.memory.optimizer.rule()
         self.first_step = 0 if self._schedule.planned else self.memory.steps
 
+    def _save(self) -> None:
+        if self.keeper is not None:
+            self.keeper.save()
+
     def _epochs_at_once(self, progress: Progress) -> int:
         o = self.options
-        between = o.per_steps or o.early_stopping or self.validation or progress.visible
+        between = o.per_steps or o.early_stopping or self.validation or progress.visible or self.keeper
         if between or isinstance(self._schedule, ReduceOnPlateau):
             return 1
         ahead = [callback.ahead() if callback.ahead else 1 for callback in o.per_epoch]
@@ -168,15 +193,15 @@ class Trainer:
         epochs = range(self.memory.epochs, self.memory.epochs + n)
         order = self.orders(epochs)
         rates = self.rates(self.first_step + done * per_epoch, steps)
-        losses: list[NDArray[np.float64]] = []
-        norms: list[NDArray[np.float64]] = []
-        penalties: list[NDArray[np.float64]] = []
+        position = self.position
+        losses, norms, penalties = position.losses, position.norms, position.penalties
         before = time.perf_counter() - self.started
-        at = 0
-        while at < steps:
-            end = min(at + self._steps_until_callback(), steps)
+        while (at := position.steps) < steps:
+            end = min(at + self._steps_at_once(), steps)
             rate = rates if isinstance(rates, float) else rates[at:end]
+            begun = time.perf_counter()
             result = self.take(epochs.start, order, at, end - at, rate)
+            position.steps += result.steps
             losses.append(result.losses)
             norms.append(result.norms)
             penalties.append(result.penalties)
@@ -185,15 +210,22 @@ class Trainer:
                 after = time.perf_counter() - self.started
                 self._record(whole, order, losses, norms, penalties, rates, before, after, served=whole)
             if result.interrupt is not None:
+                if whole == n:
+                    self.position = Position()
+                self._save()  # here, where all that belongs together is up to date, and nowhere else
                 raise result.interrupt
             if result.failure is not None:
                 step = at + result.failure.step
                 raise self.diverged(result.failure, done + step // per_epoch + 1, rate)
-            at += result.steps
-            if at < steps:  # callbacks due at the end of an epoch see its record
+            if self.keeper is not None:
+                self.keeper.took(result.steps, time.perf_counter() - begun)
+            if position.steps < steps:  # callbacks due at the end of an epoch see its record
                 self._serve_steps(losses[-1][-1])
+                if self.keeper is not None:
+                    self.keeper.after_steps()
         after = time.perf_counter() - self.started
         self._record(n, order, losses, norms, penalties, rates, before, after, served=n - 1)
+        self.position = Position()
         self._serve_steps(losses[-1][-1])
 
     def take(
@@ -259,8 +291,11 @@ class Trainer:
             return schedule.rate_after(self.memory.watched)
         return np.ascontiguousarray(schedule.rates(np.arange(first, first + steps), self.plan), dtype=np.float64)
 
-    def _steps_until_callback(self) -> int:
+    def _steps_at_once(self) -> int:
+        """How many steps may be taken before a callback or a checkpoint is due."""
         due = [callback.n - self.steps_done % callback.n for callback in self.options.per_steps]
+        if self.keeper is not None:
+            due.append(self.keeper.steps_at_once())
         return min(due, default=1 << 62)
 
     def _record(

@@ -13,6 +13,11 @@ from tests.engine.networks import HIDDEN, PAIRS, network
 EVERY = [(HIDDEN[i % len(HIDDEN)], pair) for i, pair in enumerate(PAIRS)]
 """Every pair of output and loss, each with a hidden activation; every hidden activation several times."""
 
+ONCE = [
+    (HIDDEN[i % len(HIDDEN)], next(pair for pair in PAIRS if pair[0] == output)) for i, output in enumerate(ACTIVATIONS)
+]
+"""Every activation as hidden and as output, where each network takes long."""
+
 EXTREMES = [0.0, 5e-324, -5e-324, 1e-310, 1e-40, 1e-20, -1e-8, 0.5, -3.0, 3.0, 20.5, -36.9, 88.8, -709.9, 1e3, -1e3]
 """Inputs of one neuron without a bias whose weight is 1."""
 

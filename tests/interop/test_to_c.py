@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import backstory as bs
-from tests.interop.networks import EVERY, EXTREMES, OF_ONE_UNIT, TRICKY, close, every, neuron, rows
+from tests.interop.networks import EXTREMES, OF_ONE_UNIT, ONCE, SINE, TRICKY, close, every, neuron, rows
 
 CC = shutil.which("cc")
 WARNINGS = ("all", "extra", "pedantic", "conversion", "double-promotion", "shadow", "missing-prototypes", "error")
@@ -56,8 +56,8 @@ def all_compiled(nets: dict[str, bs.Network], folder: Path) -> Compiled:
 
 @needs_cc
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_every_activation_output_and_loss(dtype, tmp_path):
-    nets = {f"net{i}": every(hidden, pair, dtype) for i, (hidden, pair) in enumerate(EVERY)}
+def test_every_activation_and_output(dtype, tmp_path):
+    nets = {f"net{i}": every(hidden, pair, dtype) for i, (hidden, pair) in enumerate(ONCE)}
     library = all_compiled(nets, tmp_path)
     for name, net in nets.items():
         X = rows(net)
@@ -69,9 +69,10 @@ def test_every_activation_output_and_loss(dtype, tmp_path):
 def test_extremes(dtype, tmp_path):
     nets = {f"f{i}": neuron(row, dtype) for i, row in enumerate(OF_ONE_UNIT)}
     library = all_compiled(nets, tmp_path)
-    X = np.array(EXTREMES, dtype=dtype)[:, None]
     relative, tiny = (1e-13, 1e-300) if dtype == "float64" else (8e-7, 1e-37)
     for name, net in nets.items():
+        far = 300 if net.spec.output == SINE else 1e4  # beyond, both its sinh and its cosh are infinite in float32
+        X = np.array([x for x in EXTREMES if abs(x) < far], dtype=dtype)[:, None]
         with np.errstate(over="ignore"):
             wanted = net.predict(X, engine="reference")
         found = library.predict(name, X, 1)

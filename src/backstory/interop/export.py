@@ -9,17 +9,18 @@ from pathlib import Path
 from types import MappingProxyType
 
 from backstory.errors import ConfigurationError, unknown
-from backstory.interop import to_c, to_npz, to_python
+from backstory.interop import to_c, to_npz, to_onnx, to_python
 from backstory.interop.trained import Trained
 from backstory.network.file import write_whole
 
-_ENDINGS: Mapping[str, str] = MappingProxyType({".c": "c", ".py": "python", ".npz": "npz"})
+_ENDINGS: Mapping[str, str] = MappingProxyType({".c": "c", ".py": "python", ".npz": "npz", ".onnx": "onnx"})
 """How a file's name ends -> its format."""
 
 FORMATS: Mapping[str, Callable[[Trained, str], bytes]] = MappingProxyType(
     {
         "c": to_c.write,
         "python": lambda trained, name: to_python.write(trained),
+        "onnx": lambda trained, name: to_onnx.write(trained),
         "npz": lambda trained, name: to_npz.write(trained),
     }
 )
@@ -49,8 +50,6 @@ def export(trained: Trained, path: str | os.PathLike[str], format: str | None = 
     chosen = format_of(path) if format is None else format
     if chosen not in FORMATS:
         raise unknown("format", chosen, FORMATS)
-    if trained.table is not None and chosen != "npz":
-        raise ConfigurationError(f"A network with a table has no form in {chosen!r} yet. Export it as .npz.")
     write_whole(path, FORMATS[chosen](trained, code_name(path) if name is None else name))
 
 

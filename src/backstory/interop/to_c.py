@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from numpy.typing import NDArray
 
+from backstory.data.columns import Number
+from backstory.data.frame import MISSING
 from backstory.errors import ConfigurationError
 from backstory.expressions import Call, to_c, to_text, walk
-from backstory.expressions.c import DOUBLE, HELPERS, SINGLE
+from backstory.expressions.c import DOUBLE, HELPERS, SINGLE, c_number
 from backstory.functions import Activation
+from backstory.interop.encoding import PRESSED, codes, inputs, scaled
 from backstory.interop.trained import Trained
 
 Array = NDArray[Any]
@@ -39,6 +42,35 @@ static void {name}_dense(const real *a, long n_in, const real *W{b_parameter}, r
     for (j = 0; j < n_out; j++) z[j] = {b};
     for (i = 0; i < n_in; i++)
         for (j = 0; j < n_out; j++) z[j] += a[i] * W[i * n_out + j];
+}}
+"""
+_LOOK_UP = """\
+static int {name}_same(const char *a, const char *b)
+{{
+    while (*a && *a == *b) {{
+        a++;
+        b++;
+    }}
+    return *a == *b;
+}}
+
+static double {name}_find(const char *const *texts, const long *codes, long n, const char *text)
+{{
+    long i;
+    for (i = 0; i < {missing}; i++)
+        if ({name}_same({name}_missing[i], text)) return (double)NAN;
+    for (i = 0; i < n; i++)
+        if ({name}_same(texts[i], text)) return (double)codes[i];
+    return -1;
+}}
+"""
+_PUT = """\
+/* The inputs of a code, of any other number, or of NAN: rows (n + 2, width). */
+static void {name}_put(double code, const real *rows, long n, long width, real *a)
+{{
+    long j, row = isnan(code) ? n + 1 : n;
+    if (code >= 0 && code < (double)n && code == floor(code)) row = (long)code;
+    for (j = 0; j < width; j++) a[j] = rows[row * width + j];
 }}
 """
 
@@ -83,16 +115,30 @@ class _Program:
         self.trained, self.name = trained, name
         self.suffix = SINGLE if trained.spec.dtype == "float32" else DOUBLE
         self.functions = self._function_names()
+        self.columns = () if trained.table is None else trained.table.columns
+        self.coded = [(i, column) for i, column in enumerate(self.columns) if not isinstance(column, Number)]
 
     def _function_names(self) -> dict[Activation, str]:
         """A C name for each activation that is not the identity."""
-        taken = {"dense", "predict", "classes", *(name for name, _, _ in HELPERS.values())}
+        taken = {
+            "dense",
+            "predict",
+            "classes",
+            "code",
+            "encode",
+            "find",
+            "missing",
+            "put",
+            "same",
+            "pressed",
+            *(name for name, _, _ in HELPERS.values()),
+        }
         found: dict[Activation, str] = {}
         for row in self.trained.spec.activations:
             if row in found or row.name == "identity":
                 continue
             plain = re.sub(r"\W", "_", row.name, flags=re.ASCII)
-            while plain in taken or re.fullmatch(r"[wb]\d+", plain):
+            while plain in taken or re.fullmatch(r"(w|b|codes|inputs|texts)\d+", plain):
                 plain += "_"
             taken.add(plain)
             found[row] = f"{self.name}_{plain}"
@@ -104,6 +150,8 @@ class _Program:
         yield "#include <math.h>\n"
         yield f"typedef {'float' if self.suffix == SINGLE else 'double'} real;\n"
         yield f"void {self.name}_predict(const double *x, double *out);"
+        if self.coded:
+            yield f"double {self.name}_code(int column, const char *text);"
         yield from self.labels()
         yield ""
         yield from self.parameters()
@@ -114,6 +162,7 @@ class _Program:
         yield _DENSE.format(
             name=self.name, b_parameter=", const real *b" if biases else "", b="b[j]" if biases else "0"
         )
+        yield from self.raw()
         yield from self.predict()
 
     def heading(self) -> Iterator[str]:
@@ -123,11 +172,16 @@ class _Program:
         yield " *"
         yield f" *     void {self.name}_predict(const double *x, double *out);"
         yield " *"
-        yield f" * x: {spec.n_in} numbers, {'raw, in this order:' if table else 'the inputs of the network.'}"
-        for index, column in enumerate(table.features if table else ()):
-            yield f" *     x[{index}]  {quoted(column)}"
+        if table:
+            yield f" * x: {len(self.columns)} numbers, as they come, NAN where one is missing:"
+        else:
+            yield f" * x: {spec.n_in} numbers, the inputs of the network."
+        for index, column in enumerate(self.columns):
+            text = "" if isinstance(column, Number) else f": {self.name}_code({index}, text)"
+            yield f" *     x[{index}]  {quoted(column.name)}{text}"
         if classes:
-            yield f" * out: {spec.n_out} numbers, the probability of each class; {self.name}_classes holds their names:"
+            what = "probability" if spec.output.couples else "output"
+            yield f" * out: {spec.n_out} numbers, the {what} of each class; {self.name}_classes holds their names:"
             for index, label in enumerate(classes):
                 yield f" *     out[{index}]  {quoted(label)}"
         elif table:
@@ -193,7 +247,10 @@ class _Program:
         for layer, size in enumerate(spec.sizes):
             yield f"    real a{layer}[{size}];"
         yield "    long j;"
-        yield f"    for (j = 0; j < {spec.n_in}; j++) a0[j] = {self.encoded()};"
+        if self.columns:
+            yield f"    {name}_encode(x, a0);"
+        else:
+            yield f"    for (j = 0; j < {spec.n_in}; j++) a0[j] = (real)x[j];"
         for layer, (size_in, size_out, row) in enumerate(
             zip(spec.sizes, spec.sizes[1:], spec.activations, strict=False), start=1
         ):
@@ -207,11 +264,74 @@ class _Program:
         yield "}"
         yield ""
 
-    def encoded(self) -> str:
-        return "(real)x[j]"
+    def raw(self) -> Iterator[str]:
+        """The encoding of raw columns."""
+        name = self.name
+        if not self.columns:
+            return
+        if self.coded:
+            yield from self.texts("missing", MISSING)
+            for index, column in self.coded:
+                known = codes(column)
+                yield from self.texts(f"texts{index}", known)
+                numbers = "\n".join(wrapped(map(str, known.values())))
+                yield f"static const long {name}_codes{index}[{len(known)}] = {{\n{numbers}\n}};\n"
+                yield self.array(f"inputs{index}", inputs(column).astype(self.trained.spec.dtype))
+            yield _LOOK_UP.format(name=name, missing=len(MISSING))
+            yield from self.code()
+            yield _PUT.format(name=name)
+        if any(isinstance(column, Number) and column.limit is not None for column in self.columns):
+            yield f"static double {name}_pressed(double z, double limit)\n{{\n    return {to_c(PRESSED)};\n}}\n"
+        yield from self.encode()
+
+    def texts(self, name: str, values: Collection[str]) -> Iterator[str]:
+        """A constant array of strings."""
+        yield f"static const char *const {self.name}_{name}[{len(values)}] = {{"
+        yield from (f"    {c_string(text)}," for text in values)
+        yield "};\n"
+
+    def code(self) -> Iterator[str]:
+        """The function from a text to what stands for it in x."""
+        yield "/* What x holds for a text of that column: its code, -1 for an unknown one, NAN for a missing one. */"
+        yield f"double {self.name}_code(int column, const char *text)"
+        yield "{"
+        yield "    switch (column) {"
+        for index, column in self.coded:
+            arguments = f"{self.name}_texts{index}, {self.name}_codes{index}, {len(codes(column))}, text"
+            yield f"    case {index}: return {self.name}_find({arguments});"
+        yield "    default: return (double)NAN;"
+        yield "    }"
+        yield "}\n"
+
+    def encode(self) -> Iterator[str]:
+        """The function from raw columns to the network's inputs."""
+        yield f"static void {self.name}_encode(const double *x, real *a)"
+        yield "{"
+        if len(self.coded) < len(self.columns):
+            yield "    double value;"
+        at = 0
+        for index, column in enumerate(self.columns):
+            x = f"x[{index}]"
+            if isinstance(column, Number):
+                z = to_c(scaled(column, "value"))
+                z = z if column.limit is None else f"{self.name}_pressed({z}, {c_number(column.limit)})"
+                yield f"    value = isnan({x}) ? {c_number(column.fill)} : {x};"
+                yield f"    a[{at}] = (real)({z});"
+                if column.indicator:
+                    yield f"    a[{at + 1}] = (real)(isnan({x}) != 0);"
+            else:
+                n, width = len(inputs(column)) - 2, len(column.inputs)
+                yield f"    {self.name}_put({x}, {self.name}_inputs{index}, {n}, {width}, a + {at});"
+            at += len(column.inputs)
+        yield "}\n"
 
     def restored(self, value: str) -> str:
-        return value
+        """An output in the target's units."""
+        table = self.trained.table
+        if table is None or table.classes is not None:
+            return value
+        value = f"(double){value}" if self.suffix == SINGLE else value
+        return f"{value} * {c_number(table.aim.scale)} + {c_number(table.aim.mean)}"
 
 
 def wrapped(numbers: Iterable[str]) -> Iterator[str]:

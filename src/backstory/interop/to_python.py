@@ -10,14 +10,17 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from backstory.expressions import to_guarded_python, to_text
+from backstory.data.columns import Number
+from backstory.data.frame import MISSING
+from backstory.expressions import to_guarded_python, to_python, to_text
 from backstory.functions import ACTIVATIONS, Activation
+from backstory.interop.encoding import PRESSED, codes, inputs, scaled
 from backstory.interop.trained import Trained
 
 Array = NDArray[Any]
 
 _WIDTH = 110
-_TAKEN = {*dir(builtins), *keyword.kwlist, "math", "predict", "row", "value", *"abwxzW", "each"}
+_TAKEN = {*dir(builtins), *keyword.kwlist, "math", "predict", "encode", "row", "value", "each", "missing", *"abwxyzW"}
 _SOFTMAX = '''\
 def {name}(z):
     """Positive numbers whose sum is 1: exp(z) / sum of exp(z)."""
@@ -26,6 +29,27 @@ def {name}(z):
     total = sum(powers)
     return [power / total for power in powers]
 '''
+
+
+_RAW = """\
+def _text(value):
+    text = str(value).strip()
+    if text in MISSING:
+        return None
+    if isinstance(value, str):
+        return text
+    if text in ("True", "False"):
+        return text.lower()
+    return str(int(value)) if float(value).is_integer() else text
+
+
+def _number(value):
+    return math.nan if _text(value) is None else float(value)
+
+
+def _pressed(z, limit):
+    return {pressed}
+"""
 
 
 def write(trained: Trained) -> bytes:
@@ -46,6 +70,9 @@ class _Program:
                 self.functions[row] = self._identifier(row.name)
                 sources.append(self.function(row, self.functions[row]))
         self.sources = sources
+        self.pressed, helpers = to_guarded_python(PRESSED)
+        if trained.table is not None:
+            self.helpers |= helpers
 
     def _identifier(self, name: str) -> str:
         """A name for an activation that nothing else has; in ASCII, as the file is."""
@@ -79,17 +106,56 @@ class _Program:
                 yield from constant(f"B{layer}", map(number, b))
         for source in (*self.helpers.values(), *self.sources):
             yield f"\n{source}"
+        if self.trained.table is not None:
+            yield from self.raw()
         yield from self.predict()
+
+    def raw(self) -> Iterator[str]:
+        """The encoding of raw columns: its constants, and a function."""
+        table = self.trained.table
+        assert table is not None
+        yield ""
+        yield from constant("MISSING", map(ascii, MISSING))
+        for index, column in enumerate(table.columns):
+            if not isinstance(column, Number):
+                yield f"# {column.name!a}: the code of each text, and the inputs for each code, another and none."
+                codes_, rows_ = codes(column), inputs(column)
+                pairs = [f"{text!a}: {code}" for text, code in codes_.items()]
+                yield from constant(f"CODES_{index}", [*pairs, f"None: {len(rows_) - 1}"], "{}")
+                yield from constant(f"INPUTS_{index}", map(row, rows_))
+        yield f"\n{_RAW.format(pressed=self.pressed)}"
+        yield "\ndef encode(row):"
+        yield '    """Return the inputs of the network, for a dict from the name of each raw column to its value."""'
+        yield "    a = []"
+        for index, column in enumerate(table.columns):
+            name = ascii(column.name)
+            if isinstance(column, Number):
+                yield f"    x = _number(row[{name}])"
+                yield f"    missing, x = (1.0, {number(column.fill)}) if x != x else (0.0, x)"
+                z = to_python(scaled(column))
+                z = z if column.limit is None else f"_pressed({z}, {number(column.limit)})"
+                yield f"    a += [{z}, missing]" if column.indicator else f"    a += [{z}]"
+            else:
+                other = len(inputs(column)) - 2
+                yield f"    a += INPUTS_{index}[CODES_{index}.get(_text(row[{name}]), {other})]"
+        yield "    return a\n"
 
     def predict(self) -> Iterator[str]:
         """The function itself: every layer after the one before."""
-        spec = self.trained.spec
-        what = "the probability of each of CLASSES" if self.trained.classes else f"{spec.n_out} outputs"
+        spec, table = self.trained.spec, self.trained.table
+        what = f"{spec.n_out} outputs"
+        if self.trained.classes:
+            what = f"{'the probability' if spec.output.couples else 'the output'} of each of CLASSES"
         yield "\ndef predict(row):"
-        yield f'    """Return {what}, a list, for {spec.n_in} inputs."""'
-        yield "    a = [float(value) for value in row]"
-        yield f"    if len(a) != {spec.n_in}:"
-        yield f'        raise ValueError(f"A row must have {spec.n_in} inputs. Got {{len(a)}}.")'
+        if table is None:
+            yield f'    """Return {what}, a list, for {spec.n_in} inputs."""'
+            yield "    a = [float(value) for value in row]"
+            yield f"    if len(a) != {spec.n_in}:"
+            yield f'        raise ValueError(f"A row must have {spec.n_in} inputs. Got {{len(a)}}.")'
+        else:
+            what = what if self.trained.classes else "a list of one number, the target"
+            yield f'    """Return {what}, for a dict from the name of each raw column to its value."""'
+            yield "    a = encode(row)"
         for layer, activation in enumerate(spec.activations, start=1):
             if spec.biases:
                 yield f"    z = [sum((w * x for w, x in zip(W, a)), b) for W, b in zip(W{layer}, B{layer})]"
@@ -98,12 +164,14 @@ class _Program:
             function = self.functions.get(activation)
             applied = f"{function}(z)" if activation.couples else f"[{function}(each) for each in z]"
             yield f"    a = {'z' if function is None else applied}"
+        if table is not None and self.trained.classes is None:
+            yield f"    a = [y * {number(table.aim.scale)} + {number(table.aim.mean)} for y in a]"
         yield "    return a\n"
 
 
-def constant(name: str, values: Iterable[str]) -> Iterator[str]:
-    """A tuple by name, over as many lines as it takes."""
-    yield f"{name} = ("
+def constant(name: str, values: Iterable[str], brackets: str = "()") -> Iterator[str]:
+    """A tuple by name, or a dict of pairs, over as many lines as it takes."""
+    yield f"{name} = {brackets[0]}"
     line = "   "
     for value in values:
         if len(line) + len(value) + 2 > _WIDTH and line.strip():
@@ -111,7 +179,7 @@ def constant(name: str, values: Iterable[str]) -> Iterator[str]:
             line = "   "
         line += f" {value},"
     yield line
-    yield ")\n"
+    yield f"{brackets[1]}\n"
 
 
 def row(values: Array) -> str:

@@ -720,10 +720,16 @@ class Network:
         ========  ======  =========================================================================================
         format    ending  what is written
         ========  ======  =========================================================================================
+        "onnx"    .onnx   A graph for onnxruntime and the like (opset 20). It takes "X" (n, n_in) and gives "outputs".
         "c"       .c      One C99 file that needs ``math.h`` alone: ``void NAME_predict(const double *x, double *out)``.
         "python"  .py     One file that imports `math` alone: ``predict(row)`` gives the outputs as a list.
         "npz"     .npz    NumPy arrays w1, b1, w2, ..., and the rest as JSON; `from_npz` reads it.
         ========  ======  =========================================================================================
+
+        Where the network has a `table`, they take its raw columns: ONNX by name, (n, 1), numbers as float64 with NaN
+        and texts with "" where missing; C in order, texts as the codes that ``NAME_code(column, text)`` gives; Python a
+        dict. Numbers come in the target's units. Classes come as "label" (n,) and "probabilities" in ONNX; in C and
+        Python a list of them stands beside.
 
         Activations are computed by the formulas of their rows, in the network's dtype (in Python always float64).
 

@@ -59,9 +59,8 @@ def test_parameters_and_defaults_are_scikit_learns(make: Any) -> None:
     theirs = getattr(sklearn.neural_network, make.__name__)().get_params()
     ours = make().get_params()
     assert {name: ours[name] for name in theirs} == theirs
-    added = {"dropout": 0.0, "penalty": None, "threads": None} | (
-        {"class_weight": None} if make is MLPClassifier else {}
-    )
+    added = {"dropout": 0.0, "penalty": None, "threads": None, "output_activation": None, "callbacks": None}
+    added |= {"progress": False} | ({"class_weight": None, "loss": "log_loss"} if make is MLPClassifier else {})
     assert {name: value for name, value in ours.items() if name not in theirs} == added
 
 

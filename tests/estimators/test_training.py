@@ -217,11 +217,6 @@ def test_partial_fit_is_for_steps(make: Any) -> None:
     with pytest.raises(AttributeError) as caught:
         make(solver="lbfgs").partial_fit(X, y)
     assert "partial_fit is only available for stochastic optimizers. lbfgs is not" in str(caught.value.__cause__)
-    more = {"classes": ["low", "high"]} if make is MLPClassifier else {}
-    estimator = make(early_stopping=True)
-    with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):
-        estimator.partial_fit(X, y, **more)
-    assert not hasattr(estimator, "coefs_")
 
 
 @QUIET

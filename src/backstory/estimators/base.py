@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import math
-import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from backstory.data.arrays import row_weights
-from backstory.errors import ConfigurationError, DataError, DivergenceError
+from backstory.errors import DataError, DivergenceError
 from backstory.estimators import translation
-from backstory.estimators.epochs import EpochEnd
+from backstory.estimators.asking import Asking
+from backstory.estimators.fitting import Fitting, warn
+from backstory.estimators.heads import Head
 from backstory.estimators.parameters import check_parameters
-from backstory.functions import Loss
+from backstory.estimators.rows import SPARSE, dense, dense_parts
+from backstory.estimators.workers import fair_threads
 from backstory.interop.from_scikit import OUTPUTS
 from backstory.model.network import Network
-from backstory.training.arguments import take
-from backstory.training.callbacks import Event, EveryEpoch
-from backstory.training.history import History
 from backstory.training.trainer import Data
 
 Array = NDArray[Any]
 
 NAMES = {row: name for name, row in OUTPUTS.items()}
 """The row of an output activation -> scikit-learn's name, as in `out_activation_`."""
-CALLER = 5
-"""From a warning to the line that called `fit`."""
 
 
 class NotFiniteError(DivergenceError, ValueError):
@@ -50,14 +45,13 @@ class NotFiniteError(DivergenceError, ValueError):
         )
 
 
-class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is untyped
+class BaseMLP(Asking, Fitting):
     """The shared part; a subclass says what targets, outputs, loss and score are.
 
     `network_` is the fitted `Network`; `coefs_` and `intercepts_` are its weights and biases.
     """
 
     network_: Network
-    t_: int
     _y_rules: dict[str, Any]
 
     def _keep(self, given: dict[str, Any]) -> None:
@@ -89,22 +83,38 @@ class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
     @property
     def out_activation_(self) -> str:
         """Scikit-learn's name of the output activation."""
-        return NAMES[self._fitted("out_activation_").spec.output.name]
+        name = self._fitted("out_activation_").spec.output.name
+        return NAMES.get(name, name)
 
     def _fitted(self, attribute: str) -> Network:
         if "network_" not in vars(self):
             raise AttributeError(f"{type(self).__name__} has {attribute!r} once it is fitted; call fit first.")
         return self.network_
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Any:
         """Train on all rows until convergence, or for `max_iter` epochs.
 
         Parameters
         ----------
-        X : array_like or sparse matrix (n, n_features)
-            Trained on in its own dtype, float32 or float64. The network has no sparse form: sparse rows are made dense.
+        X : array_like, frame or sparse matrix (n, n_features)
+            Trained on in its own dtype, float32 or float64. The engine has no sparse form: sparse rows are made dense,
+            all of them, for as long as training lasts (`predict` takes them part by part).
         y : array_like (n,) or (n, n_outputs)
         sample_weight : array_like (n,), optional
+        X_val, y_val : as X and y, optional
+            A validation set of your own, under the names that scikit-learn's HistGradientBoosting gives it: loss and
+            score are taken on it after each epoch. With `early_stopping` it is watched in place of held-out rows.
+        sample_weight_val : array_like (n_val,), optional
+            Of its rows, which `class_weight` leaves alone.
 
         Returns
         -------
@@ -123,97 +133,50 @@ class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
         ConvergenceWarning
             `max_iter` was reached first.
         """
-        self._fit(X, y, sample_weight, incremental=False)
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, own: tuple[Any, Any, Any], *, incremental: bool) -> None:
         check_parameters(self)
-        if self.early_stopping and incremental:
-            raise ConfigurationError(
-                "partial_fit does not support early_stopping=True, as one call is one epoch. Use fit, or leave it out."
+        if incremental and self.early_stopping and vars(self).get("_ended", False):
+            warn(
+                "Early stopping has ended training, and the best weights are kept: partial_fit changes nothing any "
+                "more. Set early_stopping=False to go on.",
+                ConvergenceWarning,
             )
+            return
         old = self.network_ if "network_" in vars(self) and (self.warm_start or incremental) else None
         X, y = validate_data(
             self, X, y, reset=old is None, accept_sparse=SPARSE, dtype=(np.float64, np.float32), **self._y_rules
         )
         data = self._data(dense(X), y, sample_weight, old is not None, incremental)
+        validation = self._own_validation(*own, dtype=data.X.dtype)
         goes_on = incremental and old is not None and old._memory.optimizer is not None
         random = None if goes_on else check_random_state(self.random_state)
         network = translation.network(self, data, self._head(data.y), random, old, keeps_state=incremental)
         if old is None:
             self.t_ = 0
-        self.n_iter_ = 0
+        self.n_iter_, self._ended = 0, False
         try:
-            if self.solver == "lbfgs":
-                self._train_at_once(network, data)
+            if translation.is_lbfgs(self):
+                self._train_at_once(network, data, validation)
             else:
-                self._train_by_epochs(network, data, random, old is None, incremental)
+                self._train_by_epochs(network, data, validation, random, old is None, incremental)
         except DivergenceError as error:
             raise NotFiniteError.of(error) from error
 
-    def _train_at_once(self, network: Network, data: Data) -> None:
-        """Run L-BFGS and keep what scikit-learn keeps of it."""
-        constant = self._loss_constant(data)
-
-        def say(iteration: int, loss: float) -> None:
-            if self.verbose:
-                print(f"Iteration {iteration}, loss = {loss + constant:.8f}")
-
-        def after_iteration(event: Event) -> None:
-            say(event.epoch, event.loss)
-
-        say(0, self._loss(network, data))
-        search = translation.search_along_lines(self)
-        history = self._run(network, data, search, int(self.max_iter), EveryEpoch(after_iteration))
-        self.n_iter_ = len(history)
-        self.loss_ = self._loss(network, data) + constant
-        if history.stopped != "converged":
-            limit = "max_iter" if self.n_iter_ == self.max_iter else "max_fun"
-            warnings.warn(
-                f"lbfgs failed to converge after {self.n_iter_} iteration(s). Raise {limit}={getattr(self, limit)}, or "
-                "scale the data.",
-                ConvergenceWarning,
-                stacklevel=CALLER - 1,
+    def _own_validation(self, X: Any, y: Any, sample_weight: Any, *, dtype: Any) -> Data | None:
+        """The validation set that was given, as the network takes it."""
+        if X is None and y is None and sample_weight is None:
+            return None
+        if X is None or y is None:
+            given = [name for name, value in (("X_val", X), ("y_val", y)) if value is not None]
+            raise DataError(
+                "A validation set is X_val and y_val together, with or without sample_weight_val. "
+                f"Got {given[0] if given else 'sample_weight_val'} alone."
             )
-
-    def _train_by_epochs(self, network: Network, data: Data, random: Any, first: bool, incremental: bool) -> None:
-        """Run SGD or Adam, with scikit-learn's rules for the end of each epoch."""
-        if first or not hasattr(self, "loss_curve_") or (self.validation_scores_ is not None) != self.early_stopping:
-            self._start_record()
-        held_out = None
-        if self.early_stopping:
-            data, held_out = self._split(data, random)
-            self._best_parameters = network.parameters.copy()
-        if self.batch_size != "auto" and self.batch_size > len(data):
-            _warn(
-                f"Got `batch_size` less than 1 or larger than sample size: {self.batch_size} for {len(data)} rows. It "
-                "is going to be clipped."
-            )
-        if random is not None:
-            network.seed = int(random.randint(2**31 - 1))
-        optimizer, rate = translation.stepper(self)
-        if incremental and network._memory.optimizer == optimizer:
-            rate.rate = network._memory.optimizer.learning_rate.rate
-        watch = EpochEnd(self, rate, len(data), self._loss_constant(data), held_out)
-        try:
-            epochs = 1 if incremental else int(self.max_iter)
-            history = self._run(network, data, optimizer, epochs, EveryEpoch(watch, watch.ahead))
-            if history.stopped == "epochs" and not incremental:
-                _warn(
-                    f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
-                    "converged yet.",
-                    ConvergenceWarning,
-                )
-        except KeyboardInterrupt:
-            _warn("Training interrupted by user.")
-        except DivergenceError as found:
-            error = found if data.rows is None else found.counted_in(data.rows)
-            if self.validation_scores_ is None or self.best_validation_score_ == -math.inf:
-                raise error from found
-            self.validation_scores_.append(math.nan)
-            _warn(f"{error} Early stopping kept the weights of the best epoch.", ConvergenceWarning)
-        if self.early_stopping:
-            network.parameters[:] = self._best_parameters
+        X, y = validate_data(self, X, y, reset=False, accept_sparse=SPARSE, dtype=dtype, **self._y_rules)
+        return Data(dense(X), self._targets(y, dtype), self._weights(sample_weight, X))
 
     def _audited(self, X: Any, y: Any, sample_weight: Any) -> tuple[Network, Array, Array, Array | None]:
         """A network and its rows as `audit` asks for them: the fitted one, or one with the first weights of `fit`."""
@@ -227,50 +190,13 @@ class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
         network = translation.network(twin, data, twin._head(data.y), random, old, keeps_state=False)
         return network, data.X, data.y, data.sample_weight
 
-    def _start_record(self) -> None:
-        """The attributes that grow from epoch to epoch, as before a first one."""
-        self.loss_curve_: list[float] = []
-        self._no_improvement_count = 0
-        self.best_loss_ = None if self.early_stopping else math.inf
-        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
-        self.best_validation_score_ = -math.inf if self.early_stopping else None
-
-    def _split(self, data: Data, random: Any) -> tuple[Data, Data]:
-        """(training rows, held-out rows); the same ones that scikit-learn draws."""
-        strata, share = self._strata(data.y), self.validation_fraction
-        train, held_out = train_test_split(np.arange(len(data)), random_state=random, test_size=share, stratify=strata)
-        if len(held_out) < 2:
-            raise DataError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset: "
-                f"{share} of {len(data)} rows is {len(held_out)}, and a score needs 2."
-            )
-        return take(data, train), take(data, held_out)
-
-    def _run(self, network: Network, data: Data, optimizer: Any, epochs: int, callback: Any) -> History:
-        self.network_ = network
-        return network.fit(
-            data.X,
-            data.y,
-            optimizer=optimizer,
-            batch_size=translation.rows_per_step(self, len(data)),
-            penalty_rows=translation.penalty_rows(self, network),
-            epochs=epochs,
-            shuffle=bool(self.shuffle),
-            dropout=self.dropout,
-            sample_weight=data.sample_weight,
-            threads=self.threads,
-            callbacks=callback,
-            progress=False,
-        )
-
-    def _loss(self, network: Network, data: Data) -> float:
-        return network.loss(data.X, data.y, sample_weight=data.sample_weight, threads=self.threads)
-
     def _outputs(self, X: Any) -> Array:
         """The network's outputs for raw rows."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse=SPARSE)
-        return self.network_.predict(dense(X), threads=self.threads)
+        threads = fair_threads(self.threads)
+        parts = [self.network_.predict(part, threads=threads) for part in dense_parts(X)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _weights(self, sample_weight: Any, X: Array) -> Array | None:
         return None if sample_weight is None else row_weights(sample_weight, len(X), X.dtype.name)
@@ -285,32 +211,12 @@ class BaseMLP(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
         """The rows as the network takes them."""
 
     @abstractmethod
-    def _head(self, y: Array) -> tuple[int, str, str | Loss]:
-        """How many outputs, their activation, and the loss, for targets as the network takes them."""
-
-    def _strata(self, y: Array) -> Array | None:
-        """What the held-out rows are stratified by."""
-        return None
-
-    def _loss_constant(self, data: Data) -> float:
-        """What scikit-learn's loss has beside the network's, whatever the weights."""
-        return 0.0
+    def _targets(self, y: Array, dtype: Any) -> Array:
+        """Targets as the network takes them, of validated ones."""
 
     @abstractmethod
-    def _outputs_score(self, y: Array, outputs: Array, sample_weight: Array | None) -> float:
-        """The score on targets as the network takes them."""
-
-
-SPARSE = ("csr", "csc")
-
-
-def dense(X: Any) -> Array:
-    """A sparse matrix as an array."""
-    return np.asarray(X.toarray() if hasattr(X, "toarray") else X)
-
-
-def _warn(message: str, category: type[Warning] = UserWarning) -> None:
-    warnings.warn(message, category, stacklevel=CALLER)
+    def _head(self, y: Array) -> Head:
+        """The end of the network, for targets as it takes them."""
 
 
 def is_stochastic(estimator: Any) -> bool:
@@ -321,6 +227,6 @@ def is_stochastic(estimator: Any) -> bool:
     AttributeError
         The solver is L-BFGS.
     """
-    if estimator.solver == "lbfgs":
+    if translation.is_lbfgs(estimator):
         raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
     return True

@@ -15,10 +15,23 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from backstory.errors import ConfigurationError, DataError
 from backstory.estimators.base import BaseMLP, is_stochastic
-from backstory.functions import Loss
+from backstory.estimators.heads import Head, gives_probabilities, head_for_classes
+from backstory.functions import Values
 from backstory.training.trainer import Data
 
 Array = NDArray[Any]
+
+
+def _has_probabilities(classifier: Any) -> bool:
+    if not gives_probabilities(classifier.loss, classifier.output_activation):
+        raise AttributeError(
+            "The outputs of this loss and output activation are no probabilities; decision_function has them."
+        )
+    return True
+
+
+def _has_decisions(classifier: Any) -> bool:
+    return not gives_probabilities(classifier.loss, classifier.output_activation)
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-learn is untyped
@@ -119,12 +132,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        activation: Any = "relu",
         *,
-        solver: str = "adam",
+        solver: Any = "adam",
         alpha: float = 1e-4,
         batch_size: int | str = "auto",
-        learning_rate: str = "constant",
+        learning_rate: Any = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
@@ -142,10 +155,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        loss: Any = "log_loss",
+        output_activation: Any = None,
         dropout: Any = 0.0,
         penalty: Any = None,
-        threads: int | None = None,
         class_weight: Any = None,
+        callbacks: Any = None,
+        progress: bool | None = False,
+        threads: int | None = None,
     ) -> None:
         self._keep(locals())
 
@@ -157,9 +174,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         if self.class_weight is not None:
             by_class = compute_sample_weight(self.class_weight, y)
             weight = self._weights(by_class if weight is None else weight * by_class, X)
-        if self._labels.y_type_ == "multiclass":
-            return Data(X, np.searchsorted(self.classes_, y), weight)
-        return Data(X, self._labels.transform(y).astype(X.dtype), weight)
+        return Data(X, self._targets(y, X.dtype), weight)
+
+    def _targets(self, y: Array, dtype: Any) -> Array:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y)
+        self._check_known(unique_labels(y))
+        head = self._head(y)
+        if head.loss.name == "cross_entropy":
+            return np.asarray(np.searchsorted(self.classes_, y))
+        if head.n_out == 2 and self._labels.y_type_ == "binary":
+            marks = np.eye(2)[np.searchsorted(self.classes_, y)]
+        else:
+            marks = self._labels.transform(y)
+        low = -1.0 if isinstance(head.loss.targets, Values) else 0.0
+        return np.where(marks > 0, 1.0, low).astype(dtype)
 
     def _learn_classes(self, y: Array, goes_on: bool, incremental: bool) -> None:
         """Take the classes from y, or make sure that y has none but the known ones."""
@@ -178,6 +207,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
                 f"Previously got {self.classes_}, `y` has {found}."
             )
+        self._check_known(found)
+
+    def _check_known(self, found: Array) -> None:
         if len(np.setdiff1d(found, self.classes_)):
             raise DataError(
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {found}. "
@@ -185,7 +217,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
             )
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]  # scikit-learn is untyped
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPClassifier:
         """Train for one epoch on the given rows, going on from where training stopped.
 
         Parameters
@@ -195,10 +237,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         sample_weight : array_like (n,), optional
         classes : array_like (n_classes,)
             All classes there will ever be; needed in the first call.
+        X_val, y_val, sample_weight_val : as for `fit`, optional
 
         Returns
         -------
         self
+
+        Notes
+        -----
+        With `early_stopping` a call is an epoch: after it the score is taken on X_val, or on `validation_fraction` of
+        the rows given, the same ones whenever the same rows come again. Once it has not improved for more than
+        `n_iter_no_change` calls, `converged_` is True, the best weights are put back, and further calls change nothing.
         """
         if not hasattr(self, "classes_"):
             if classes is None:
@@ -213,34 +262,64 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}. "
                 "Leave it out, or make a new estimator."
             )
-        self._fit(X, y, sample_weight, incremental=True)
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
         return self
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each row (n,); for several labels at once 0 and 1 (n, n_labels)."""
         outputs = self._outputs(X)
-        return np.asarray(self._labels.inverse_transform(outputs))
+        if self._one_of_several(outputs):
+            return np.asarray(self.classes_[outputs.argmax(axis=1)])
+        return np.asarray(self._labels.inverse_transform(outputs, threshold=self._threshold))
 
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]  # scikit-learn is untyped
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class, in the order of `classes_`, (n, n_classes)."""
-        outputs = self._outputs(X)
-        return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+        """The probability of each class, in the order of `classes_`, (n, n_classes).
 
+        Not there for losses whose outputs are none, such as hinge; `decision_function` then is. Where each of several
+        classes has a probability of its own (binary cross-entropy), they are divided by their sum.
+        """
+        outputs = self._outputs(X)
+        if outputs.shape[1] == 1:
+            return np.hstack([1 - outputs, outputs])
+        if self._labels.y_type_ != "multiclass" or self.network_.spec.output.couples:
+            return outputs
+        total = outputs.sum(axis=1, keepdims=True)
+        evenly = np.full_like(outputs, 1 / outputs.shape[1])
+        return np.asarray(np.divide(outputs, total, out=evenly, where=total > 0))
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]  # scikit-learn is untyped
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of `predict_proba`, (n, n_classes)."""
         with np.errstate(divide="ignore"):  # a probability may have rounded to 0
-            return np.log(self.predict_proba(X))
+            return np.asarray(np.log(self.predict_proba(X)))
 
-    def _head(self, y: Array) -> tuple[int, str, str | Loss]:
-        if y.ndim == 1:
-            return len(self.classes_), "softmax", "cross_entropy"
-        return y.shape[1], "sigmoid", "binary_cross_entropy"
+    @available_if(_has_decisions)  # type: ignore[untyped-decorator]  # scikit-learn is untyped
+    def decision_function(self, X: Any) -> Array:
+        """The outputs, where they are no probabilities: (n,) for two classes, else (n, n_classes)."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    def _head(self, y: Array) -> Head:
+        return head_for_classes(self.loss, self.output_activation, self._labels.y_type_, len(self.classes_))
 
     def _strata(self, y: Array) -> Array | None:
-        return y > 0.5 if y.ndim == 2 and y.shape[1] == 1 else None
+        if y.ndim == 2:
+            return y > 0.5 if y.shape[1] == 1 else None
+        return y if len(self.classes_) == 2 else None
+
+    @property
+    def _threshold(self) -> float:
+        return 0.0 if isinstance(self.network_.spec.loss.targets, Values) else 0.5
+
+    def _one_of_several(self, outputs: Array) -> bool:
+        return outputs.shape[1] > 1 and not self._labels.y_type_.startswith("multilabel")
 
     def _outputs_score(self, y: Array, outputs: Array, sample_weight: Array | None) -> float:
-        right = outputs.argmax(axis=1) == y if y.ndim == 1 else ((outputs > 0.5) == (y > 0.5)).all(axis=1)
+        if self._one_of_several(outputs):
+            right = outputs.argmax(axis=1) == (y if y.ndim == 1 else y.argmax(axis=1))
+        else:
+            right = ((outputs > self._threshold) == (y > self._threshold)).all(axis=1)
         return float(np.average(right, weights=sample_weight))
 
     def __sklearn_tags__(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 
 from backstory.training.callbacks import Event
 from backstory.training.schedules import Plan
-from backstory.training.trainer import Data
 
 Array = NDArray[Any]
 
@@ -60,40 +58,46 @@ class EpochEnd:
     Parameters
     ----------
     estimator : MLPClassifier or MLPRegressor
-        Its `loss_`, `loss_curve_`, `n_iter_`, `t_` and scores are kept.
-    rate : EpochRate
+        Its `loss_`, `loss_curve_`, `n_iter_`, `t_`, scores and best weights are kept.
+    rate : EpochRate, optional
+        The learning rate, where it changes between epochs.
     rows : int
         Rows of an epoch.
     constant : float
         What scikit-learn's loss has and the network's, being constant, does without.
-    held_out : Data, optional
-        Rows whose score is watched; without, the training loss is.
+    validation : float, optional
+        The same of the validation loss, where there is a validation set; its metric "score" is then watched if
+        `early_stopping` is, else the training loss.
     """
 
-    def __init__(self, estimator: Any, rate: EpochRate, rows: int, constant: float, held_out: Data | None) -> None:
-        self.estimator, self.rate, self.rows = estimator, rate, rows
-        self.constant, self.held_out = constant, held_out
+    def __init__(
+        self, estimator: Any, rate: EpochRate | None, rows: int, constant: float, validation: float | None
+    ) -> None:
+        self.estimator, self.rate, self.rows = estimator, rate or EpochRate("constant", 1.0, 0.0), rows
+        self.constant, self.validation = constant, validation
+        self.converged = False
 
     def __call__(self, event: Event) -> bool:
         """Keep the books of one epoch; whether training ends."""
-        e = self.estimator
+        e, figures = self.estimator, event.history.epochs[-1]
         e.n_iter_ += 1
         e.t_ += self.rows
-        e.loss_ = event.history.epochs[-1].loss + self.constant
+        e.loss_ = figures.loss + self.constant
         e.loss_curve_.append(e.loss_)
         self._say(f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")
-        improved = self._loss_improved() if self.held_out is None else self._score_improved(event, self.held_out)
+        better = self.validation is not None and self._note_validation(event, self.validation)
+        improved = better if e.early_stopping else self._loss_improved()
         e._no_improvement_count = 0 if improved else e._no_improvement_count + 1
         before = self.rate.rate
         self.rate.after(e.t_)
-        stop = e._no_improvement_count > e.n_iter_no_change and self._stops()
+        self.converged = e._no_improvement_count > e.n_iter_no_change and self._stops()
         _keep_velocity(event.network, before / self.rate.rate)
-        return stop
+        return self.converged
 
     def ahead(self) -> int:
         """How many epochs are certain to follow, at a rate that is known."""
         e = self.estimator
-        if self.held_out is not None or e.verbose or self.rate.kind == "invscaling":
+        if self.validation is not None or e.verbose or self.rate.kind == "invscaling":
             return 1
         left = int(min(e.n_iter_no_change, e.max_iter)) + 1 - int(e._no_improvement_count)
         return max(1, left)
@@ -104,23 +108,24 @@ class EpochEnd:
         e.best_loss_ = min(e.best_loss_, e.loss_)
         return bool(improved)
 
-    def _score_improved(self, event: Event, held_out: Data) -> bool:
-        e, network = self.estimator, event.network
-        outputs = network.predict(held_out.X, threads=e.threads)
-        with np.errstate(over="ignore"):  # of a model that diverges
-            finite = bool(np.isfinite(outputs).all())
-            score = e._outputs_score(held_out.y, outputs, held_out.sample_weight) if finite else math.nan
+    def _note_validation(self, event: Event, constant: float) -> bool:
+        """Keep loss and score of the validation set, and the weights of the best score if it is to stop training."""
+        e, figures = self.estimator, event.history.epochs[-1]
+        score = figures.metrics["score"]
+        e.validation_loss_curve_.append(figures.validation_loss + constant)
         e.validation_scores_.append(score)
         self._say(f"Validation score: {score:f}")
         improved = score >= e.best_validation_score_ + e.tol
         if score > e.best_validation_score_:
-            e.best_validation_score_, e._best_parameters = score, network.parameters.copy()
+            e.best_validation_score_ = score
+            if e.early_stopping:
+                e._best_parameters = event.network.parameters.copy()
         return bool(improved)
 
     def _stops(self) -> bool:
         """Whether training ends now that nothing has improved for long; with an adaptive rate, that falls first."""
         e = self.estimator
-        watched = "Training loss" if self.held_out is None else "Validation score"
+        watched = "Validation score" if e.early_stopping else "Training loss"
         text = f"{watched} did not improve more than tol={e.tol:f} for {e.n_iter_no_change} consecutive epochs."
         if self.rate.fall():
             e._no_improvement_count = 0

@@ -10,18 +10,22 @@ from typing import Any
 import numpy as np
 
 from backstory.errors import ConfigurationError, unknown
+from backstory.estimators.heads import activation_of
+from backstory.functions import ACTIVATIONS, LOSSES, Activation, Loss
 from backstory.interop.from_scikit import HIDDEN
-from backstory.training.schedules import count, fraction, not_negative, positive
+from backstory.training.optimizers import LBFGS, OPTIMIZERS, Optimizer
+from backstory.training.schedules import Schedule, count, fraction, not_negative, positive
 
 ALPHA = 1e-4
 """The default of `alpha`, which `penalty` may take the place of."""
 
-_CHOICES = {
-    "activation": tuple(HIDDEN),
-    "solver": ("lbfgs", "sgd", "adam"),
-    "learning_rate": ("constant", "invscaling", "adaptive"),
-    "loss": ("squared_error", "poisson"),
+_CHOICES: dict[str, tuple[tuple[str, ...], Any]] = {
+    "solver": (("lbfgs", "sgd", "adam", *(name for name in OPTIMIZERS if name not in ("lbfgs", "sgd", "adam"))), None),
+    "learning_rate": (("constant", "invscaling", "adaptive"), Schedule),
+    "loss": (("log_loss", *LOSSES), Loss),
+    "output_activation": (tuple({**HIDDEN, **ACTIVATIONS}), Activation),
 }
+"""Parameter -> its names, and what else it may be."""
 _FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping")
 _POSITIVE = ("learning_rate_init", "epsilon")
 _NOT_NEGATIVE = ("alpha", "power_t", "tol")
@@ -33,9 +37,8 @@ def check_parameters(estimator: Any) -> None:
     """Raise ConfigurationError for the first parameter of an estimator that is outside its domain."""
     kind: Any = type(estimator)
     owner, given = kind.__name__, {name: getattr(estimator, name) for name in _names(kind)}
-    for name, known in _CHOICES.items():
-        if name in given and given[name] not in known:
-            raise unknown(f"{name} of {owner}", str(given[name]), known)
+    _check_choices(owner, given)
+    hidden_activations(estimator)
     for name in _FLAGS:
         if not isinstance(given[name], bool | np.bool_):
             raise ConfigurationError(f"The {name!r} parameter of {owner} must be True or False. Got {given[name]!r}.")
@@ -50,6 +53,19 @@ def check_parameters(estimator: Any) -> None:
             f"{owner} takes penalty= or alpha=, not both: alpha is scikit-learn's penalty, divided by the rows of a "
             f"batch. Got penalty={given['penalty']!r} and alpha={given['alpha']!r}; leave one out."
         )
+
+
+def _check_choices(owner: str, given: dict[str, Any]) -> None:
+    objects: dict[str, Any] = {"solver": Optimizer | LBFGS}
+    for name, (known, other) in _CHOICES.items():
+        value = given[name]
+        if value is None and name == "output_activation":
+            continue
+        if isinstance(value, str):
+            if value not in known or (value == "log_loss" and owner == "MLPRegressor"):
+                raise unknown(f"{name} of {owner}", value, known)
+        elif not isinstance(value, objects.get(name, other)):
+            raise unknown(f"{name} of {owner}", str(value), known)
 
 
 @cache
@@ -73,6 +89,29 @@ def hidden_sizes(estimator: Any) -> list[int]:
             f"of them. Got {given!r}; for example (100,) or (64, 32)."
         )
     return [int(size) for size in sizes]
+
+
+def hidden_activations(estimator: Any) -> list[Activation]:
+    """`activation` as a list: one per hidden layer.
+
+    Raises
+    ------
+    ConfigurationError
+        An unknown name, or another number of them than hidden layers.
+    """
+    given, owner, n = estimator.activation, type(estimator).__name__, len(hidden_sizes(estimator))
+    listed = isinstance(given, list | tuple)
+    each = list(given) if listed else [given] * n
+    if len(each) != n:
+        raise ConfigurationError(
+            f"The 'activation' parameter of {owner} must be one activation, or one for each of the {n} hidden layers. "
+            f"Got {len(each)}: {given!r}."
+        )
+    known = tuple({**HIDDEN, **ACTIVATIONS})
+    for activation in each if listed else [given]:
+        if not isinstance(activation, Activation) and activation not in known:
+            raise unknown(f"activation of {owner}", str(activation), known)
+    return [activation_of(activation) for activation in each]
 
 
 def _plain(value: Any) -> Any:

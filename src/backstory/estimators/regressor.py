@@ -13,8 +13,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
 from backstory.estimators.base import BaseMLP, is_stochastic
-from backstory.functions import Loss
-from backstory.interop.from_scikit import loss_of
+from backstory.estimators.heads import Head, head_for_numbers
 from backstory.training.trainer import Data
 
 Array = NDArray[Any]
@@ -63,14 +62,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
 
     def __init__(
         self,
-        loss: str = "squared_error",
+        loss: Any = "squared_error",
         hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        activation: Any = "relu",
         *,
-        solver: str = "adam",
+        solver: Any = "adam",
         alpha: float = 1e-4,
         batch_size: int | str = "auto",
-        learning_rate: str = "constant",
+        learning_rate: Any = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
@@ -88,8 +87,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        output_activation: Any = None,
         dropout: Any = 0.0,
         penalty: Any = None,
+        callbacks: Any = None,
+        progress: bool | None = False,
         threads: int | None = None,
     ) -> None:
         self._keep(locals())
@@ -97,10 +99,22 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
     def _data(self, X: Array, y: Array, sample_weight: Any, goes_on: bool, incremental: bool) -> Data:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        return Data(X, y.reshape(len(y), -1), self._weights(sample_weight, X))
+        return Data(X, self._targets(y, X.dtype), self._weights(sample_weight, X))
+
+    def _targets(self, y: Array, dtype: Any) -> Array:
+        return y.reshape(len(y), -1)
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]  # scikit-learn is untyped
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPRegressor:
         """Train for one epoch on the given rows, going on from where training stopped.
 
         Parameters
@@ -108,12 +122,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
         X : array_like or sparse matrix (n, n_features)
         y : array_like (n,) or (n, n_outputs)
         sample_weight : array_like (n,), optional
+        X_val, y_val, sample_weight_val : as for `fit`, optional
 
         Returns
         -------
         self
+
+        Notes
+        -----
+        Early stopping works as in `MLPClassifier.partial_fit`.
         """
-        self._fit(X, y, sample_weight, incremental=True)
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -121,14 +140,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
         outputs = self._outputs(X)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
-    def _head(self, y: Array) -> tuple[int, str, str | Loss]:
-        n_out = y.shape[1]
-        if self.loss == "poisson":
-            return n_out, "exp", "poisson"
-        return n_out, "identity", loss_of("identity", n_out)
+    def _head(self, y: Array) -> Head:
+        return head_for_numbers(self.loss, self.output_activation, y.shape[1])
 
     def _loss_constant(self, data: Data) -> float:
-        if self.loss != "poisson":
+        if self._head(data.y).loss.name != "poisson":
             return 0.0
         y = data.y.astype(np.float64)
         return float(np.average(xlogy(y, y) - y, weights=data.sample_weight, axis=0).sum())

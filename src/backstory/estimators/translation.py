@@ -8,12 +8,13 @@ from typing import Any
 
 from backstory.errors import ConfigurationError
 from backstory.estimators.epochs import EpochRate
-from backstory.estimators.parameters import hidden_sizes
-from backstory.functions import L2, Loss, Penalty
+from backstory.estimators.heads import Head
+from backstory.estimators.parameters import hidden_activations, hidden_sizes
+from backstory.functions import L2, Penalty
 from backstory.functions import penalty as find_penalty
-from backstory.interop.from_scikit import HIDDEN
 from backstory.model.network import Network
-from backstory.training.optimizers import LBFGS, SGD, Adam
+from backstory.training.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, Optimizer
+from backstory.training.schedules import Schedule
 from backstory.training.trainer import Data
 
 MOST_ROWS = 200
@@ -25,15 +26,20 @@ LEAST_REDUCTION = 2.220446049250313e-09
 _l2 = lru_cache(maxsize=64)(L2)
 
 
+def is_lbfgs(estimator: Any) -> bool:
+    """Whether the solver works on all rows at once, along lines."""
+    return isinstance(estimator.solver, LBFGS) or (isinstance(estimator.solver, str) and estimator.solver == "lbfgs")
+
+
 def rows_per_step(estimator: Any, n: int) -> int:
     """How many of n rows a step takes."""
-    if estimator.solver == "lbfgs":
+    if is_lbfgs(estimator):
         return n
     return min(MOST_ROWS if estimator.batch_size == "auto" else int(estimator.batch_size), n)
 
 
 def penalty(estimator: Any, data: Data) -> Penalty | None:
-    """`penalty`, or scikit-learn's: alpha/2 times all squared weights, divided by the weight of a batch's rows."""
+    """`penalty`, or scikit-learn's: alpha/2 times all squared weights, divided by the weight of a full batch."""
     if estimator.penalty is not None:
         return find_penalty(estimator.penalty)
     if not estimator.alpha:
@@ -44,32 +50,42 @@ def penalty(estimator: Any, data: Data) -> Penalty | None:
 
 def penalty_rows(estimator: Any, net: Network) -> float | None:
     """`Network.fit`'s argument, with which every batch has alpha divided by what its rows weigh."""
-    if estimator.penalty is not None or net.spec.penalty is None or estimator.solver == "lbfgs":
+    if estimator.penalty is not None or net.spec.penalty is None or is_lbfgs(estimator):
         return None
     return float(estimator.alpha) / net.spec.penalty.l2
 
 
 def search_along_lines(estimator: Any) -> LBFGS:
-    """The solver "lbfgs"."""
+    """The solver "lbfgs", or the object."""
+    if isinstance(estimator.solver, LBFGS):
+        return estimator.solver
     return LBFGS(
         tolerance=float(estimator.tol), max_evaluations=int(estimator.max_fun), least_reduction=LEAST_REDUCTION
     )
 
 
-def stepper(estimator: Any) -> tuple[SGD | Adam, EpochRate]:
-    """The solver "sgd" or "adam", and its learning rate."""
-    first = float(estimator.learning_rate_init)
-    if estimator.solver == "adam":
-        rate = EpochRate("constant", first, 0.0)
-        return Adam(rate, float(estimator.beta_1), float(estimator.beta_2), float(estimator.epsilon)), rate
-    rate, momentum = EpochRate(estimator.learning_rate, first, float(estimator.power_t)), float(estimator.momentum)
-    return SGD(rate, momentum, bool(estimator.nesterovs_momentum) and momentum > 0), rate
+def stepper(estimator: Any) -> tuple[Optimizer, EpochRate | None]:
+    """The optimizer that takes single steps, and its learning rate where that changes from epoch to epoch."""
+    solver, first = estimator.solver, float(estimator.learning_rate_init)
+    if isinstance(solver, Optimizer):
+        return solver, None
+    given = estimator.learning_rate
+    power = float(estimator.power_t)
+    rate = None if isinstance(given, Schedule) else EpochRate(given if solver == "sgd" else "constant", first, power)
+    learning_rate: Schedule = given if rate is None else rate
+    if solver == "sgd":
+        momentum = float(estimator.momentum)
+        return SGD(learning_rate, momentum, bool(estimator.nesterovs_momentum) and momentum > 0), rate
+    if solver == "adam":
+        return Adam(learning_rate, float(estimator.beta_1), float(estimator.beta_2), float(estimator.epsilon)), rate
+    other: Any = OPTIMIZERS[solver]
+    return other(learning_rate), rate
 
 
 def network(
     estimator: Any,
     data: Data,
-    head: tuple[int, str, str | Loss],
+    head: Head,
     random: Any,
     old: Network | None,
     *,
@@ -81,8 +97,7 @@ def network(
     ----------
     estimator : MLPClassifier or MLPRegressor
     data : Data
-    head : (int, str, str or Loss)
-        Number of outputs, their activation, and the loss.
+    head : Head
     random : RandomState
         First weights are drawn from it.
     old : Network, optional
@@ -95,8 +110,7 @@ def network(
     ConfigurationError
         The parameters ask for other sizes than `old` has.
     """
-    n_out, output, loss = head
-    sizes = [data.X.shape[1], *hidden_sizes(estimator), n_out]
+    sizes = [data.X.shape[1], *hidden_sizes(estimator), head.n_out]
     term = penalty(estimator, data)
     if old is not None and list(old.spec.sizes) != sizes:
         raise ConfigurationError(
@@ -105,18 +119,19 @@ def network(
         )
     if old is not None and keeps_state and old.spec.penalty == term:
         return old
+    hidden: list[Any] = list(hidden_activations(estimator))
     new = Network(
         sizes,
-        hidden=HIDDEN[estimator.activation],
-        output=output,
-        loss=loss,
+        hidden=hidden if hidden else "relu",
+        output=head.output,
+        loss=head.loss,
         penalty=term,
         initializer="zeros",
         seed=0,
         dtype=old.spec.dtype if old is not None else data.X.dtype.name,
     )
     if old is None:
-        draw_weights(new, random, 2.0 if estimator.activation == "logistic" else 6.0)
+        draw_weights(new, random, [row.name for row in hidden] or [str(estimator.activation)])
     else:
         new.parameters[:] = old.parameters
         if keeps_state:
@@ -124,14 +139,23 @@ def network(
     return new
 
 
-def draw_weights(net: Network, random: Any, factor: float) -> None:
+def draw_weights(net: Network, random: Any, hidden: list[str]) -> None:
     """Fill weights and biases as scikit-learn does: uniform within sqrt(factor/(n_in + n_out)), layer by layer.
+
+    Parameters
+    ----------
+    net : Network
+    random : RandomState
+    hidden : list of str
+        The activations' names.
 
     References
     ----------
-    Glorot & Bengio, AISTATS 2010, equation 16, with factor 6; scikit-learn takes 2 for logistic units.
+    Glorot & Bengio, AISTATS 2010, equation 16, with factor 6; scikit-learn takes 2 for logistic units, and for the
+    outputs what the units before them have.
     """
-    for W, b in zip(net.weights, net.biases, strict=True):
-        bound = math.sqrt(factor / sum(W.shape))
+    names = [*hidden, hidden[-1]]
+    for W, b, name in zip(net.weights, net.biases, names, strict=False):
+        bound = math.sqrt((2.0 if name in ("sigmoid", "logistic") else 6.0) / sum(W.shape))
         W[:] = random.uniform(-bound, bound, W.shape)
         b[:] = random.uniform(-bound, bound, b.shape)

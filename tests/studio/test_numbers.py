@@ -56,11 +56,12 @@ def test_central_differences_are_exact_for_parabolas_and_errors_are_relative():
 
 def test_of_a_large_network_the_largest_gradients_are_listed():
     from backstory.studio.numbers import table
+    from backstory.studio.samples import Samples
     from backstory.studio.subject import NetworkSubject
 
     net = bs.Network([60, 10, 3], hidden="tanh", output="softmax", loss="cross_entropy", seed=0)
     rows = np.random.default_rng(0).random((4, 60))
-    found = table(NetworkSubject(net, rows, np.array([0, 1, 2, 1]), bs.SGD(0.1), 4), 2)
+    found = table(NetworkSubject(net, Samples(rows, np.array([0, 1, 2, 1])), bs.SGD(0.1), 4), 2)
     assert (found["total"], len(found["rows"])) == (60 * 10 + 10 + 10 * 3 + 3, MOST_ROWS)
     truth = net.gradients(rows[2:3], np.array([2]), engine="reference")
     everything = np.concatenate([*(w.ravel() for w in truth.weights), *truth.biases])
@@ -93,11 +94,12 @@ def test_a_unit_is_told_by_its_formulas_and_numbers(session):
 
 
 def test_a_large_network_is_gone_through_layer_by_layer():
+    from backstory.studio.samples import Samples
     from backstory.studio.scrubbing import stages
     from backstory.studio.subject import NetworkSubject
 
     net = bs.Network([60, 10, 3], hidden="tanh", output="softmax", loss="cross_entropy", seed=0)
-    subject = NetworkSubject(net, np.ones((1, 60)), np.array([1]), bs.SGD(0.1), 1)
+    subject = NetworkSubject(net, Samples(np.ones((1, 60)), np.array([1])), bs.SGD(0.1), 1)
     found = stages(subject, 0)["stages"]
     assert [stage["phase"] for stage in found] == ["forward"] * 3 + ["loss"] + ["backward"] * 2 + ["update"] * 2
     assert "<munder><mo>∑</mo><mi>k</mi></munder>" in found[1]["html"]

@@ -6,11 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from backstory.studio import datasets
+from backstory.studio.samples import Samples
 
-Array = NDArray[Any]
+NEURON = """samples: x1 x2 y
+ 0.0  0.0  0
+ 0.0  1.0  1
+ 1.0  0.0  1
+ 1.0  1.0  1
 
+w1 = 0.3
+w2 = -0.2
+b = 0.1
+z = w1*x1 + w2*x2 + b
+yhat = sigmoid(z)
+C = 1/2*mean((yhat - y)^2)
+"""
 CHAIN = """x = 0.5
 t = 1
 w1 = 0.4
@@ -54,42 +65,100 @@ class Preset:
     formulas : str
         A network written as formulas; empty where `data` is given.
     data : callable () -> (X, y), optional
-        The rows, X (n, n_in) and y (n,) or (n, n_out).
+        One of `datasets`.
+    held_out, classes, image
+        As for `Samples`.
     setup : dict
-        What differs from the session's own choice: sizes, hidden, output, loss, optimizer, rate, batch_size.
+        What differs from the usual setup.
     """
 
     name: str
     title: str
     about: str
     formulas: str = ""
-    data: Callable[[], tuple[Array, Array]] | None = None
+    data: Callable[[], tuple[Any, Any]] | None = None
+    held_out: int = 0
+    classes: tuple[str, ...] = ()
+    image: tuple[int, int] | None = None
     setup: dict[str, Any] = field(default_factory=dict)
 
+    def samples(self) -> Samples:
+        """Return the rows."""
+        assert self.data is not None
+        return Samples(*self.data(), held_out=self.held_out, classes=self.classes, image=self.image)
 
-def _xor() -> tuple[Array, Array]:
-    X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float)
-    return X, np.array([0, 1, 1, 0], dtype=float)
 
+_BINARY = {"output": "sigmoid", "loss": "binary_cross_entropy"}
+_CLASSES = {"output": "softmax", "loss": "cross_entropy"}
 
 PRESETS: dict[str, Preset] = {
     row.name: row
     for row in (
+        Preset("neuron", "One neuron", "One unit with two inputs learns OR.", NEURON, setup={"rate": 2.0}),
         Preset("chain", "x → h → y", "Two units in a row that share one bias.", CHAIN, setup={"rate": 0.5}),
         Preset("mazur", "Mazur's 2-2-2", "The worked example of Mazur (2015).", MAZUR, setup={"rate": 0.5}),
         Preset(
             "xor",
             "XOR",
             "The four points no single unit can separate.",
-            data=_xor,
+            data=datasets.xor,
+            classes=("0", "1"),
+            setup={"sizes": [2, 3, 1], "hidden": ["tanh"], **_BINARY, "rate": 0.5, "batch_size": 4},
+        ),
+        Preset(
+            "curve",
+            "A curve",
+            "A wave with noise, fitted by a network of one input.",
+            data=datasets.curve,
+            held_out=25,
             setup={
-                "sizes": [2, 3, 1],
-                "hidden": ["tanh"],
-                "output": "sigmoid",
-                "loss": "binary_cross_entropy",
-                "optimizer": "sgd",
-                "rate": 0.5,
-                "batch_size": 4,
+                "sizes": [1, 16, 16, 1],
+                "hidden": ["tanh", "tanh"],
+                "optimizer": "adam",
+                "rate": 0.01,
+                "batch_size": 25,
+            },
+        ),
+        Preset(
+            "spirals",
+            "Two spirals",
+            "Two classes wound into each other.",
+            data=datasets.spirals,
+            held_out=60,
+            classes=("first", "second"),
+            setup={
+                "sizes": [2, 16, 16, 1],
+                "hidden": ["tanh", "tanh"],
+                **_BINARY,
+                "optimizer": "adam",
+                "rate": 0.01,
+                "batch_size": 20,
+            },
+        ),
+        Preset(
+            "clouds",
+            "Three classes",
+            "Three clouds that touch, told apart by softmax.",
+            data=datasets.clouds,
+            held_out=45,
+            classes=("left", "right", "top"),
+            setup={"sizes": [2, 6, 3], "hidden": ["tanh"], **_CLASSES, "rate": 0.1, "batch_size": 15},
+        ),
+        Preset(
+            "digits",
+            "Handwritten digits",
+            "Images of 8 by 8 points: 64 inputs, 32 hidden units, 10 classes.",
+            data=datasets.digits,
+            held_out=360,
+            classes=tuple("0123456789"),
+            image=(8, 8),
+            setup={
+                "sizes": [64, 32, 10],
+                "hidden": ["relu"],
+                **_CLASSES,
+                "optimizer": "adam",
+                "rate": 0.001,
+                "batch_size": 32,
             },
         ),
     )

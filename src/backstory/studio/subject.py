@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from backstory.checking.verdict import Verdict
 from backstory.errors import unknown
 from backstory.model.formulas import Formulas
+from backstory.model.formulas import Saved as FormulasSaved
 from backstory.model.network import Network
 from backstory.model.stories import Rows, read_rows
 from backstory.story.address import Address, read_address
@@ -19,10 +20,37 @@ from backstory.story.network_graph import network_graph
 from backstory.story.story import Story
 from backstory.studio.drawing import Drawing, Kept, formulas_drawing, network_drawing
 from backstory.studio.numbers import Slopes
-from backstory.training.callbacks import EveryEpoch
+from backstory.studio.samples import Samples
+from backstory.training.metrics import default_metrics
 from backstory.training.optimizers import Optimizer
+from backstory.training.walk import Saved as WalkSaved
 
 Array = NDArray[Any]
+
+
+Saved = FormulasSaved | WalkSaved
+MOST_WORK, LEAST_MEASURED = 100_000_000, 100
+"""Rows times parameters that figures may be taken over (about 20 ms), and rows that they are taken over anyway."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How training is going, at one step; None where there is no such figure, or no finite one.
+
+    Attributes
+    ----------
+    loss, validation : float
+        Over the rows learned from, and over those held out.
+    accuracy, validation_accuracy : float
+    norms : list of float
+        Of the gradient of each layer's parameters, over the rows learned from.
+    """
+
+    loss: float | None
+    norms: list[float | None]
+    validation: float | None = None
+    accuracy: float | None = None
+    validation_accuracy: float | None = None
 
 
 class Subject(Protocol):
@@ -31,8 +59,11 @@ class Subject(Protocol):
     kind: str
     rows: int
     """How many samples there are to look at; at least 1."""
-    steps: int
-    """Updates taken since the beginning."""
+    steps_per_epoch: int
+
+    @property
+    def steps(self) -> int:
+        """Updates taken since the beginning."""
 
     def drawing(self, kept: Kept | None = None) -> Drawing:
         """Return the picture; of a large network the units in `kept` are seen, or those that were before."""
@@ -58,8 +89,29 @@ class Subject(Protocol):
     def check(self, equation: str, row: int) -> Verdict:
         """Judge an equation."""
 
-    def train(self, epochs: int, stop: Callable[[], bool]) -> None:
-        """Train for so many passes over the rows, or until `stop` says so; it is asked after each."""
+    def take(self, steps: int) -> None:
+        """Take so many steps of training.
+
+        Raises
+        ------
+        DivergenceError
+            The next step would make a number NaN or infinite; all before it were taken.
+        """
+
+    def batch(self) -> list[int]:
+        """Return the samples of the next step, in their order."""
+
+    def save(self) -> Saved:
+        """Remember all that later steps depend on."""
+
+    def restore(self, saved: Saved) -> None:
+        """Go back to what `save` remembered."""
+
+    def figures(self) -> Figures:
+        """Return how training is going."""
+
+    def stuck(self) -> list[dict[str, Any]]:
+        """Return by layer the units that are dead and saturated over the rows that are learned from."""
 
 
 class FormulasSubject:
@@ -71,7 +123,7 @@ class FormulasSubject:
         self.formulas = Formulas.read(text)
         self.optimizer = optimizer
         self.rows = max(self.formulas.program.n_samples, 1)
-        self.steps = 0
+        self.steps, self.steps_per_epoch = 0, 1
 
     def drawing(self, kept: Kept | None = None) -> Drawing:
         return formulas_drawing(self.formulas.graph(0))
@@ -125,12 +177,28 @@ class FormulasSubject:
     def check(self, equation: str, row: int) -> Verdict:
         return self.formulas.check(equation)
 
-    def train(self, epochs: int, stop: Callable[[], bool]) -> None:
-        for _ in range(epochs):
+    def take(self, steps: int) -> None:
+        for _ in range(steps):
             self.formulas.step(self.optimizer)
             self.steps += 1
-            if stop():
-                return
+
+    def batch(self) -> list[int]:
+        return list(range(self.rows))
+
+    def save(self) -> FormulasSaved:
+        return self.formulas.save()
+
+    def restore(self, saved: Saved) -> None:
+        assert isinstance(saved, FormulasSaved)
+        self.formulas.restore(saved)
+        self.steps = saved.steps
+
+    def figures(self) -> Figures:
+        gradients = np.array([*self.formulas.gradients.values()])
+        return Figures(finite(self.loss()), [finite(np.linalg.norm(gradients))])
+
+    def stuck(self) -> list[dict[str, Any]]:
+        return []
 
 
 class NetworkSubject:
@@ -138,16 +206,35 @@ class NetworkSubject:
 
     kind = "network"
 
-    def __init__(self, net: Network, X: Array, y: Array, optimizer: Optimizer, batch_size: int) -> None:
-        self.net, self.X, self.y = net, X, y
-        self.optimizer, self.batch_size = optimizer, batch_size
-        self.rows = len(X)
-        self.steps = 0
+    def __init__(
+        self, net: Network, samples: Samples, optimizer: Optimizer, batch_size: int, dropout: float = 0.0
+    ) -> None:
+        self.net, self.samples, self.optimizer = net, samples, optimizer
+        self.X, self.y = samples.X, samples.targets(net.spec.loss, net.spec.n_out)
+        self.rows, n = len(samples), samples.trained
+        self._learned, self._held_out = self._measured(0, n), self._measured(n, self.rows)
+        self.walk = net.walk(self.X[:n], self.y[:n], optimizer=optimizer, batch_size=batch_size, dropout=dropout)
+        self.steps_per_epoch = self.walk.steps_per_epoch
         self._kept: Kept | None = None
+
+    @property
+    def steps(self) -> int:
+        return self.walk.steps
+
+    @property
+    def measured(self) -> int:
+        """Over how many of the rows that are learned from figures are taken."""
+        return len(self._learned[0])
+
+    def _measured(self, first: int, end: int) -> tuple[Array, Array]:
+        """Return rows that figures are taken over: all of these, or of a large network as many as a moment allows."""
+        most = max(LEAST_MEASURED, MOST_WORK // self.net.spec.n_parameters)
+        rows = np.linspace(first, end - 1, most).astype(int) if end - first > most else slice(first, end)
+        return self.X[rows], self.y[rows]
 
     def drawing(self, kept: Kept | None = None) -> Drawing:
         self._kept = kept or self._kept
-        return network_drawing(self.net, self._kept)
+        return network_drawing(self.net, self._kept, self.samples.inputs)
 
     def graph(self, row: int, by: str | None = None) -> Graph:
         values = self._row(row).row(0)
@@ -204,7 +291,7 @@ class NetworkSubject:
         }
 
     def loss(self) -> float:
-        return self.net.loss(self.X, self.y)
+        return self.net.loss(*self._learned)
 
     def set(self, address: str, value: float) -> None:
         arrays, index = _array(self.net, address)
@@ -216,22 +303,57 @@ class NetworkSubject:
     def check(self, equation: str, row: int) -> Verdict:
         return self.net.check(equation, self.X[row], self.y[row])
 
-    def train(self, epochs: int, stop: Callable[[], bool]) -> None:
-        before = self.steps
+    def take(self, steps: int) -> None:
+        self.walk.take(steps)
 
-        def served(event: Any) -> bool:
-            self.steps = before + event.step
-            return stop()
+    def batch(self) -> list[int]:
+        return self.walk.batch().tolist()  # type: ignore[no-any-return]  # the rows are whole numbers
 
-        self.net.fit(
-            self.X,
-            self.y,
-            optimizer=self.optimizer,
-            batch_size=self.batch_size,
-            epochs=epochs,
-            callbacks=[EveryEpoch(served)],
-            progress=False,
+    def save(self) -> WalkSaved:
+        return self.walk.save()
+
+    def restore(self, saved: Saved) -> None:
+        assert isinstance(saved, WalkSaved)
+        self.walk.restore(saved)
+
+    def figures(self) -> Figures:
+        gradients = self.net.gradients(*self._learned)
+        biases = gradients.biases or [np.zeros(0)] * len(gradients.weights)
+        with np.errstate(over="ignore"):
+            layers = zip(gradients.weights, biases, strict=True)
+            norms = [np.linalg.norm([np.linalg.norm(W), np.linalg.norm(b)]) for W, b in layers]
+        held_out = self.net.loss(*self._held_out) if self.samples.held_out else None
+        return Figures(
+            finite(gradients.loss),
+            [finite(norm) for norm in norms],
+            finite(held_out),
+            self._accuracy(*self._learned),
+            self._accuracy(*self._held_out),
         )
+
+    def _accuracy(self, X: Array, y: Array) -> float | None:
+        """Return the share of rows whose class is predicted; None for numbers, or without rows."""
+        metric = default_metrics(self.net.spec.loss).get("accuracy")
+        if metric is None or not len(X):
+            return None
+        return metric(y if y.ndim == 1 and self.net.spec.n_out > 1 else y.reshape(len(y), -1), self.net.predict(X))
+
+    def stuck(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "layer": layer.layer,
+                "activation": layer.activation,
+                "units": len(layer.dead),
+                "dead": layer.dead_units,
+                "saturated": layer.saturated_units,
+            }
+            for layer in self.net.gradient_flow(*self._learned).layers
+        ]
+
+
+def finite(value: Any) -> float | None:
+    """Return a number that JSON can hold, or None."""
+    return float(value) if value is not None and np.isfinite(value) else None
 
 
 def _aim(aims: Array, name: str) -> float:

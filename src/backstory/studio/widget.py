@@ -20,9 +20,24 @@ class Studio(anywidget.AnyWidget):
 
     _esm = assets.module()
     _css = assets.text("studio.css")
-    options, setup, net, values, training, history, story, check, notice, unit, scrub, numbers = (
-        traitlets.Any(None, allow_none=True).tag(sync=True) for _ in range(12)
-    )
+    (
+        options,
+        setup,
+        table,
+        data,
+        net,
+        values,
+        outputs,
+        training,
+        history,
+        unit,
+        scrub,
+        numbers,
+        story,
+        check,
+        copied,
+        notice,
+    ) = (traitlets.Any(None, allow_none=True).tag(sync=True) for _ in range(16))
 
     def __init__(self, preset: str = "mazur") -> None:
         super().__init__()

@@ -228,6 +228,6 @@ def test_a_convention_is_passed_on_to_stories(session):
     do(session, "select", quantity="w1[0->1]")
     state = do(session, "convention", name="nielsen")
     assert state["setup"]["convention"] == "nielsen"
-    assert "w^2_21" in state["story"]["text"]
+    assert "w^2_21" in do(session, "write", form="text")["written"]["text"]
     assert "w1[0->1]" in do(session, "convention")["story"]["text"]
     assert "convention" in do(session, "convention", name="nobody")["notice"]

@@ -17,7 +17,7 @@ from backstory.checking.facts import Facts
 from backstory.checking.meaning import TOTAL, Meaning, Reading, same
 from backstory.checking.names import FlatNames, Names
 from backstory.checking.points import Point, Sampler
-from backstory.checking.reader import Vocabulary, read_equation
+from backstory.checking.reader import UnknownName, Vocabulary, read_equation
 from backstory.checking.terms import is_of_derivatives_only, ratios, written_names
 from backstory.checking.verdict import MOST_FINDINGS, Finding, Kind, Numbers, Status, Verdict, WrittenTerm
 from backstory.errors import ExpressionError
@@ -141,6 +141,9 @@ def unreadable(text: str, error: ExpressionError | RecursionError) -> Verdict:
         return Verdict(
             text, "unreadable", (Finding("unreadable", (0, len(text)), "It is nested too deep, or too long."),)
         )
+    if isinstance(error, UnknownName):
+        finding = Finding("unknown_name", error.span, error.problem, nearest=error.nearest)
+        return Verdict(text, "unreadable", (finding,))
     kind: Kind = "unknown_name" if error.problem.startswith("Unknown name") else "unreadable"
     end = min(error.position + 1, len(text))
     message = f"{error.problem} {error.hint}".strip()

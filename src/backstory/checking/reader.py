@@ -18,7 +18,7 @@ word that is no name may be several written together, `w5h1`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from backstory.checking.equation import (
     Applied,
@@ -33,12 +33,34 @@ from backstory.checking.equation import (
 from backstory.checking.tokens import Token, tokens
 from backstory.errors import ExpressionError
 from backstory.expressions import Add, Call, Div, Expr, Mul, Neg, Number, Pow, Sub
+from backstory.expressions.tree import Span
 
 MAX_DEPTH = 60
 MAX_EXPONENT = 64
 MOST_NUMBER = 1e100
 _INDICES = set("jklinmpq")
 _ELEMENTARY = {"exp", "log", "ln", "sin", "cos", "tan", "tanh", "sinh", "cosh", "sqrt", "abs", "sign"}
+
+
+class UnknownName(ExpressionError):
+    """A name that the network does not have.
+
+    Parameters
+    ----------
+    problem, text : str
+    span : (int, int)
+        Where the name stands.
+    nearest : str
+        The name that may have been meant; may be empty.
+    """
+
+    def __init__(self, problem: str, text: str, span: Span, nearest: str) -> None:
+        super().__init__(problem, text, span[0])
+        self.span, self.nearest = span, nearest
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by what it was made from."""
+        return type(self), (self.problem, self.text, self.span, self.nearest)
 
 
 class Vocabulary(Protocol):
@@ -493,7 +515,8 @@ class _Reader:
             return name
         guess = self.vocabulary.nearest(name)
         asked = f" Did you mean {guess!r}?" if guess else ""
-        raise self.error(f"Unknown name {str(name)!r}.{asked}", name.span[0] if name.span else None)
+        span = name.span or (self.token.span[0], self.token.span[0] + 1)
+        raise UnknownName(f"Unknown name {str(name)!r}.{asked}", self.text, span, guess or "")
 
     def scripts(self, word: str) -> tuple[str, str, int]:
         """Read subscript, layer and primes after a word, in any order; a raised number is left to be a power."""

@@ -61,6 +61,8 @@ class Finding:
         The whole equation, mended; empty where that is not known.
     hint : str
         Where to look, without saying what is wrong there: the first step of teaching.
+    nearest : str
+        Of an unknown name the one that may have been meant; may be empty.
     """
 
     kind: Kind
@@ -68,10 +70,12 @@ class Finding:
     message: str
     fix: str = ""
     hint: str = ""
+    nearest: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        return {"kind": self.kind, "span": list(self.span), "message": self.message, "fix": self.fix}
+        found = {"kind": self.kind, "span": list(self.span), "message": self.message, "fix": self.fix}
+        return found | ({"nearest": self.nearest} if self.nearest else {})
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,17 @@ class Graph:
         """Return the total derivative of one quantity by another; 0 where there is no path."""
         return self.totals(of).get(by, 0.0)
 
+    def through(self, by: str, of: str) -> dict[str, float]:
+        """Return for each quantity between two others what all paths through it come to together."""
+        totals = self.totals(of)
+        reached: dict[str, float] = {by: 1.0}
+        way = self.between(by, of)
+        for name in way:
+            for target, number in self.out.get(name, ()) if name != of else ():
+                if target in totals:
+                    reached[target] = reached.get(target, 0.0) + reached[name] * number
+        return {name: reached[name] * totals[name] for name in way}
+
     def count_paths(self, by: str, of: str) -> int:
         """Return how many paths lead from one quantity to another: an exact integer, however large."""
         found = {of: 1}

@@ -77,17 +77,35 @@ def nudge(loss: Callable[[float], float], value: float, gradient: float) -> Nudg
     >>> test.verdict, [round(trial.error, 6) for trial in test.trials]
     ('fourfold', [0.09, 0.0225, 0.005625])
     """
-    here = loss(value)
     scale = max(abs(value), 1.0)
     tried: list[Nudge] = []
     for start in _STARTS:
-        trials = tuple(Trial(h, loss(value + h) - here, h * gradient) for h in _halves(start * scale, value))
-        level = 16 * math.ulp(max(abs(here), abs(here + trials[0].change), abs(trials[0].promised)))
-        tried.append(Nudge(trials, _verdict(trials, level)))
+        tried.append(nudge_by(loss, value, gradient, start * scale))
         if tried[-1].verdict in ("fourfold", "eightfold"):
             return tried[-1]
     straight = next((test for test in tried if test.verdict == "straight"), None)
     return straight or next((test for test in tried if test.verdict == "kink"), tried[-1])
+
+
+def nudge_by(loss: Callable[[float], float], value: float, gradient: float, h: float) -> Nudge:
+    """Move a quantity by a given h, and by h/2 and h/4, and compare.
+
+    Parameters
+    ----------
+    loss, value, gradient
+        As for `nudge`.
+    h : float
+        Not 0, and large enough that `value` + `h`/4 is another number than `value`.
+
+    Examples
+    --------
+    >>> nudge_by(lambda w: w**3, 0.0, 0.0, 0.1).verdict
+    'eightfold'
+    """
+    here = loss(value)
+    trials = tuple(Trial(each, loss(value + each) - here, each * gradient) for each in _halves(h, value))
+    level = 16 * math.ulp(max(abs(here), abs(here + trials[0].change), abs(trials[0].promised)))
+    return Nudge(trials, _verdict(trials, level))
 
 
 def _halves(h: float, value: float) -> tuple[float, float, float]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
@@ -97,11 +97,13 @@ class Section:
     blocks: tuple[Block, ...] = field(repr=False)
 
 
-def sections(story: Story) -> tuple[Section, ...]:
-    """Return the parts of a story that have something to say, in order."""
+def sections(story: Story, without: Collection[str] = ()) -> tuple[Section, ...]:
+    """Return the parts of a story that have something to say, in order, but for those of some keys."""
     nothing_to_derive = story.path_count == 0 or story.by == story.of
     found = []
     for title, part in PARTS:
+        if part.__name__ in without:
+            continue
         if not nothing_to_derive or part in (question, notes):
             blocks = tuple(part(story))
             if blocks:

@@ -25,8 +25,16 @@ unit      a unit's own formulas: name, step, row, html; or null
 scrub     a pass in slow motion: step, row, stages (phase, title, nodes, lines, html); or null
 numbers   the parameters' table: step, row, of, total, rows (address, value, gradient, difference, error, rounding),
           largest gradients first, at most `numbers.MOST_ROWS`; or null
-story     quantity, of, by, value, step, row, sections (key, title, html), text, latex, python; or null
-check     text, status, ok, reading, findings (kind, span, message, fix), steps (hint by hint), numbers; or null
+story     quantity, of, by, over ("row" or "batch"), value, step, row, symbol, answer (html), sections (key, title,
+          html), deltas (from a delta's name to its weighted sum), paths (see `stories.paths`), movable; or null
+written   the story another way: quantity, form ("text", "latex", "mathml", "python"), step, text; or null
+nudge     the nudge test: quantity, by, of, h, step, trials (h, change, promised, error), verdict, sentence; or null
+tangent   the loss along the story's quantity: quantity, over, of, by, step, value, loss, anchor (value, loss,
+          gradient), points (value, loss); or null
+check     id (the asker's own), text, status, ok, headline, reading, preview (html), findings (kind, span, message, fix,
+          mended (html), nearest), steps (hint by hint), numbers, terms (text, span, status, paths), missing; or null
+exercise  kind, about, seed, count, question, network, asked, asked_html, left, hints, more, answer (as `check`),
+          solution (text, html, message) once it was asked for; or null
 copied    what was asked for to be copied: form (link, python, shell), text; or null
 notice    a sentence for the person, such as why a message was refused; or null
 ========  ============================================================================================================
@@ -39,11 +47,10 @@ from typing import Any
 
 from backstory.errors import BackstoryError, ConfigurationError, unknown
 from backstory.story.conventions import convention as find_convention
-from backstory.story.mathml import page
-from backstory.story.page import sections
 from backstory.studio import numbers as numbers_table
 from backstory.studio import setup as setups
-from backstory.studio.drawing import Kept, kept_units
+from backstory.studio.asking import ANSWERS, Asking
+from backstory.studio.drawing import Kept
 from backstory.studio.outputs import Outputs
 from backstory.studio.presets import PRESETS
 from backstory.studio.recording import Recording
@@ -57,7 +64,7 @@ from backstory.studio.units import told_unit
 State = dict[str, Any]
 
 
-class Session:
+class Session(Asking):
     """One studio: page, widget and tests talk to it alike.
 
     Parameters
@@ -77,7 +84,13 @@ class Session:
         self._emit = emit
         self._turns = Turns()
         self._runner = Runner(self._turns, self._frame, self._failed)
-        self._state: State = {"options": setups.options(), "notice": None, "table": None, "copied": None}
+        self._state: State = {
+            "options": setups.options(),
+            "notice": None,
+            "table": None,
+            "copied": None,
+            "exercise": None,
+        }
         self._pictures = 0
         self._visited = 0
         self._upload: Upload | None = None
@@ -182,15 +195,7 @@ class Session:
     def convention(self, name: str = "") -> None:
         """Tell stories in the notation of a book or a library; without a name in this one's own."""
         self._put(setup={**self._state["setup"], "convention": find_convention(name).name if name else ""})
-        if story := self._state["story"]:
-            self._put(story=self._story(story["quantity"]))
-
-    def select(self, quantity: str) -> None:
-        """Tell the story of a parameter or another quantity."""
-        self._put(story=self._story(quantity))
-        if not self._state["net"]["whole"]:
-            self._draw(kept_units(self._subject.explain(quantity, self._row)))
-            self._frame()
+        self._retell()
 
     def unit(self, name: str | None = None) -> None:
         """Tell what one unit computes; without a name put its card away."""
@@ -217,15 +222,6 @@ class Session:
         self._look_at(row)
         self._frame()
 
-    def check(self, text: str) -> None:
-        """Judge an equation."""
-        verdict = self._subject.check(text, self._row)
-        self._put(check={"text": text, **verdict.to_dict(), "steps": list(verdict.steps)})
-
-    @property
-    def _row(self) -> int:
-        return int(self._state["setup"]["row"])
-
     @property
     def _last(self) -> int:
         return max(self._recording.last, self._subject.steps)
@@ -238,7 +234,7 @@ class Session:
         self._runner.pause()
         self._subject, self._outputs, self._recording, self._visited = subject, outputs, recording, 0
         self._put(setup=setup, table=self._described(setup), data=outputs.data())
-        self._put(story=None, check=None, unit=None, scrub=None, numbers=None, copied=None)
+        self._put(**self._nothing_asked(), unit=None, scrub=None, numbers=None, copied=None)
         self._draw()
         self._frame()
 
@@ -295,6 +291,13 @@ class Session:
         self._put(notice=str(error))
 
     def _frame(self) -> None:
+        """Send the values as they are now, and what was asked about them."""
+        self._show()
+        if not self._runner.running:
+            self._retell()
+            self._again()
+
+    def _show(self) -> None:
         """Send the values as they are now."""
         history = self._recording.history()
         here = history["steps"].index(self._subject.steps) if self._subject.steps in history["steps"] else None
@@ -306,10 +309,6 @@ class Session:
             history=history | {"stuck": self._subject.stuck()},
             outputs=self._outputs.now(self._row),
         )
-        if not self._runner.running:
-            if story := self._state["story"]:
-                self._put(story=self._story(story["quantity"]))
-            self._again()
 
     def _again(self) -> None:
         """Bring up to date what was asked for and is still on the page."""
@@ -334,24 +333,6 @@ class Session:
             "edits": sum(map(len, self._recording.edits.values())),
         }
 
-    def _story(self, quantity: str) -> State:
-        story = self._subject.explain(quantity, self._row)
-        if self._state["setup"]["convention"]:
-            story = story.in_convention(self._state["setup"]["convention"])
-        parts = [{"key": part.key, "title": part.title, "html": page([part])} for part in sections(story)]
-        return {
-            "quantity": quantity,
-            "of": story.of,
-            "by": story.by,
-            "value": story.value,
-            "step": self._subject.steps,
-            "row": self._row,
-            "sections": parts,
-            "text": str(story),
-            "latex": story.to_latex(),
-            "python": story.to_python(),
-        }
-
     def _put(self, **changed: Any) -> None:
         self._state.update(changed)
         self._emit(changed)
@@ -372,10 +353,9 @@ ACTIONS: dict[str, Callable[..., None]] = {
         Session.rewind,
         Session.speed,
         Session.convention,
-        Session.select,
+        *ANSWERS,
         Session.set,
         Session.row,
-        Session.check,
         Session.unit,
         Session.scrub,
         Session.numbers,

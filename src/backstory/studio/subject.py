@@ -83,8 +83,8 @@ class Subject(Protocol):
     def set(self, address: str, value: float) -> None:
         """Give a parameter a value."""
 
-    def explain(self, quantity: str, row: int) -> Story:
-        """Tell a gradient of one row."""
+    def explain(self, quantity: str, row: int, whole: bool = False) -> Story:
+        """Tell a gradient of one row, or of all rows with one of them told."""
 
     def check(self, equation: str, row: int) -> Verdict:
         """Judge an equation."""
@@ -171,8 +171,11 @@ class FormulasSubject:
     def set(self, address: str, value: float) -> None:
         self.formulas.set(**{address: value})
 
-    def explain(self, quantity: str, row: int) -> Story:
-        return self.formulas.explain(quantity, row=row, optimizer=self.optimizer)
+    def explain(self, quantity: str, row: int, whole: bool = False) -> Story:
+        story = self.formulas.explain(quantity, row=row, optimizer=self.optimizer)
+        if whole or story.batch is None:
+            return story
+        return self.formulas.explain(f"d{story.batch.loss}/d{story.by}", row=row)
 
     def check(self, equation: str, row: int) -> Verdict:
         return self.formulas.check(equation)
@@ -297,8 +300,10 @@ class NetworkSubject:
         arrays, index = _array(self.net, address)
         arrays[index] = value
 
-    def explain(self, quantity: str, row: int) -> Story:
-        return self.net.explain(quantity, self.X[row], self.y[row : row + 1], optimizer=self.optimizer)
+    def explain(self, quantity: str, row: int, whole: bool = False) -> Story:
+        if whole and self.rows > 1:
+            return self.net.explain(quantity, self.X, self.y, row=row, optimizer=self.optimizer)
+        return self.net.explain(quantity, self.X[row : row + 1], self.y[row : row + 1], optimizer=self.optimizer)
 
     def check(self, equation: str, row: int) -> Verdict:
         return self.net.check(equation, self.X[row], self.y[row])

@@ -34,10 +34,14 @@ class Studio(anywidget.AnyWidget):
         scrub,
         numbers,
         story,
+        written,
+        nudge,
+        tangent,
         check,
+        exercise,
         copied,
         notice,
-    ) = (traitlets.Any(None, allow_none=True).tag(sync=True) for _ in range(16))
+    ) = (traitlets.Any(None, allow_none=True).tag(sync=True) for _ in range(20))
 
     def __init__(self, preset: str = "mazur") -> None:
         super().__init__()

@@ -5,10 +5,25 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-MODULES = ("dom.js", "lit.js", "network.js", "bar.js", "story.js", "equation.js", "studio.js")
+MODULES = (
+    "dom.js",
+    "lit.js",
+    "fonts.js",
+    "layout.js",
+    "card.js",
+    "scrub.js",
+    "network.js",
+    "numbers.js",
+    "bar.js",
+    "story.js",
+    "equation.js",
+    "studio.js",
+)
 """Each may import from those before it; names are unique among them, as a notebook gets them as one module."""
 _TYPES = {"js": "text/javascript", "css": "text/css", "html": "text/html", "woff2": "font/woff2"}
-ASSETS = {name: _TYPES[name.rsplit(".")[-1]] for name in (*MODULES, "index.html", "page.js", "studio.css")}
+FONT = "stix-two-math.woff2"
+_OTHERS = ("index.html", "page.js", "page.css", "studio.css", FONT)
+ASSETS = {name: _TYPES[name.rsplit(".")[-1]] for name in (*MODULES, *_OTHERS)}
 """What the page's server gives out, with the type of each."""
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
@@ -17,6 +32,11 @@ _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 def text(name: str) -> str:
     """Return a file of the front end."""
     return (files("backstory.studio") / "static" / name).read_text(encoding="utf-8")
+
+
+def font() -> bytes:
+    """Return the font of the formulas."""
+    return (files("backstory.studio") / "static" / FONT).read_bytes()
 
 
 def module() -> str:

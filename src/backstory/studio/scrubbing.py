@@ -34,6 +34,8 @@ class Stage:
         What is lit: units by name, parameters by address.
     html : str
         The formulas, with their numbers.
+    fresh : dict of str to float
+        What an update makes of parameters, by address.
     """
 
     phase: str
@@ -41,6 +43,7 @@ class Stage:
     nodes: list[str]
     lines: list[str] = field(default_factory=list)
     html: str = ""
+    fresh: dict[str, float] = field(default_factory=dict)
 
 
 def stages(subject: Subject, row: int) -> dict[str, Any]:
@@ -87,8 +90,9 @@ def _updates(subject: Subject, drawing: Drawing, graph: Graph, row: int, order: 
         told.update(here)
         stories = [story for story in (subject.explain(address, row) for address in here) if story.update is not None]
         if stories:
-            moved = [story.by for story in stories]
-            yield Stage("update", f"Update: what leads to {name}", [name], moved, _html(_update(stories), graph))
+            fresh = {story.by: story.update.new for story in stories if story.update is not None}
+            title = f"Update: what leads to {name}"
+            yield Stage("update", title, [name], list(fresh), _html(_update(stories), graph), fresh)
 
 
 def _update(stories: list[Story]) -> Iterator[Block]:

@@ -20,6 +20,7 @@ class Studio(anywidget.AnyWidget):
 
     _esm = assets.module()
     _css = assets.text("studio.css")
+    font = traitlets.Bytes(assets.font()).tag(sync=True)
     (
         options,
         setup,

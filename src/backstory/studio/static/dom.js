@@ -39,8 +39,16 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Write a number to four digits, as the stories do. */
-export function short(value) {
+/** Make nodes of what the server's own printers wrote; nothing in it runs, and it holds no person's markup. */
+export function fragment(markup) {
+  const found = document.createDocumentFragment();
+  const parsed = new DOMParser().parseFromString(markup, "text/html").body;
+  found.append(...[...parsed.childNodes].map((node) => document.importNode(node, true)));
+  return found;
+}
+
+/** Write a number to a few digits, as the stories do. */
+export function short(value, digits = 4) {
   if (typeof value !== "number") return String(value ?? "");
-  return String(Number(value.toPrecision(4))).replace("-", "−");
+  return String(Number(value.toPrecision(digits))).replaceAll("-", "−");
 }

@@ -2,15 +2,23 @@
 import { barView } from "./bar.js";
 import { html } from "./dom.js";
 import { equationView } from "./equation.js";
+import { loadMathFont } from "./fonts.js";
 import { withLit } from "./lit.js";
 import { networkView } from "./network.js";
+import { numbersView } from "./numbers.js";
 import { storyView } from "./story.js";
+
+/** Where each view stands: two columns where there is room, else one after the other. */
+const PLACES = { top: [barView], seen: [networkView], told: [storyView, equationView], below: [numbersView] };
 
 /** @param {{model: import("./dom.js").Model, el: Element}} host @returns {() => void} what takes it down again */
 function render({ model: host, el }) {
   const model = withLit(host);
-  const views = [barView, networkView, storyView, equationView].map((view) => view(model));
-  el.replaceChildren(html("div", { class: "studio" }, ...views.map((view) => view.element)));
+  loadMathFont(host.get("font"));
+  const placed = Object.entries(PLACES).map(([place, views]) => [place, views.map((view) => view(model))]);
+  const views = placed.flatMap(([, made]) => made);
+  const columns = placed.map(([place, made]) => html("div", { class: place }, ...made.map((view) => view.element)));
+  el.replaceChildren(html("div", { class: "studio" }, html("div", { class: "places" }, ...columns)));
   const calls = views.flatMap((view) => view.keys.map((key) => [`change:${key}`, view.update]));
   for (const [name, call] of calls) model.on(name, call);
   for (const view of views) view.update();

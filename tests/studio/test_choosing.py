@@ -229,5 +229,6 @@ def test_a_convention_is_passed_on_to_stories(session):
     state = do(session, "convention", name="nielsen")
     assert state["setup"]["convention"] == "nielsen"
     assert "w^2_21" in do(session, "write", form="text")["written"]["text"]
-    assert "w1[0->1]" in do(session, "convention")["story"]["text"]
+    do(session, "convention")
+    assert "w1[0->1]" in do(session, "write", form="text")["written"]["text"]
     assert "convention" in do(session, "convention", name="nobody")["notice"]

@@ -84,7 +84,7 @@ class Subject(Protocol):
         """Give a parameter a value."""
 
     def explain(self, quantity: str, row: int, whole: bool = False) -> Story:
-        """Tell a gradient of one row, or of all rows with one of them told."""
+        """Tell a gradient of one row, or of all that are learned from with one of them told."""
 
     def check(self, equation: str, row: int) -> Verdict:
         """Judge an equation."""
@@ -301,8 +301,10 @@ class NetworkSubject:
         arrays[index] = value
 
     def explain(self, quantity: str, row: int, whole: bool = False) -> Story:
-        if whole and self.rows > 1:
-            return self.net.explain(quantity, self.X, self.y, row=row, optimizer=self.optimizer)
+        n = self.samples.trained
+        if whole and n > 1:
+            told = row if row < n else None
+            return self.net.explain(quantity, self.X[:n], self.y[:n], row=told, optimizer=self.optimizer)
         return self.net.explain(quantity, self.X[row : row + 1], self.y[row : row + 1], optimizer=self.optimizer)
 
     def check(self, equation: str, row: int) -> Verdict:

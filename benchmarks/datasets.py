@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy import read_mnist
+from benchmarks.accuracy.proofs import read_mnist
 from benchmarks.works import Array, Task, Work, make, task_of
 
 MNIST_VARIABLE = "BACKSTORY_MNIST"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy import read_mnist
+from benchmarks.accuracy.proofs import read_mnist
 from benchmarks.peers.contender import Contender
 from benchmarks.referee import Referee, Verdict
 from benchmarks.timing import Timed, sample

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from backstory.model.network import Network as Network
     from backstory.model.network import from_npz as from_npz
     from backstory.model.network import load as load
+    from backstory.model.tables import train as train
     from backstory.story.compare import Comparison as Comparison
     from backstory.story.compare import compare as compare
     from backstory.training.arguments import Clip as Clip
@@ -85,6 +86,7 @@ _HOMES = {
     "backstory.model.formulas": "Formulas",
     "backstory.model.imports": "from_sklearn from_torch",
     "backstory.model.network": "Gradients Network from_npz load",
+    "backstory.model.tables": "train",
     "backstory.configuration": "show_config",
     "backstory.story.compare": "Comparison compare",
     "backstory.training.arguments": "Clip",

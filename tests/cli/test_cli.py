@@ -53,7 +53,7 @@ def test_version(run: Run) -> None:
         (["train", "x.csv", "--epochs", "many"], "Invalid value for '--epochs'"),
         (["evaluate", "m", "x.csv", "--format", "yaml"], "Invalid value for '--format'"),
         (["train", "no.csv", "--target", "t"], "The table must be a file. 'no.csv' does not exist; check the path."),
-        (["train", "no.csv"], "train must be told which column to predict. Got no --target; add --target COLUMN."),
+        (["train", "no.csv"], "train must be told which column to predict. Got no target; name one (--target COLUMN)."),
         (["evaluate", "no.safetensors", "x.csv"], "No model file at 'no.safetensors'; check the path"),
     ],
 )

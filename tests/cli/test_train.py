@@ -14,9 +14,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 import backstory as bs
-from backstory.cli.train import Recipe, hidden_units, network, split
+from backstory.cli.train import hidden_units, names
 from backstory.data.files import read
-from backstory.data.table import Table
 from backstory.errors import ConfigurationError
 from backstory.network.file import save
 from tests.cli.conftest import Run
@@ -68,7 +67,7 @@ def test_what_train_says(run: Run, tables: Path, tmp_path: Path) -> None:
     assert "iris.csv: 150 rows, 4 input columns" in text
     assert "target: 3 classes, as it holds text: setosa, versicolor, virginica" in text
     assert "4-8-3, relu, softmax, cross_entropy, float32" in text
-    assert "120 to train on, 30 held out for validation (seed 7)" in text
+    assert "120 to train on, 30 held out for validation (drawn with seed 7)" in text
     assert "3 epochs of at most 3" in text
     assert "batches of 20" in text
     assert "On the 30 rows held out: accuracy" in text
@@ -259,7 +258,6 @@ def test_a_table_is_no_model(run: Run, tables: Path) -> None:
 
 
 def test_hidden_units() -> None:
-    assert hidden_units(None) == [64, 64]
     assert hidden_units("10") == [10]
     assert hidden_units("10, 20,30") == [10, 20, 30]
     for text in ("", "a", "1,", "-1", "1.5", "²"):
@@ -267,43 +265,9 @@ def test_hidden_units() -> None:
             hidden_units(text)
 
 
-@pytest.mark.parametrize("n", [10, 11, 99, 150, 4999, 30_000])
-def test_rows_held_out(n: int) -> None:
-    y = np.random.default_rng(n).integers(0, 3, n)
-    rest, held = split(y, 0, classes=True)
-    assert sorted([*rest, *held]) == list(range(n))
-    assert n * 0.1 - 1 <= len(held) <= n * 0.2 + 1
-    shares = [np.bincount(y[rows], minlength=3) / len(rows) for rows in (rest, held)]
-    if n > 50:
-        assert np.abs(shares[0] - shares[1]).max() < 0.06
-    again = split(y, 0, classes=True)
-    np.testing.assert_array_equal(held, again[1])
-    assert n < 50 or not np.array_equal(held, split(y, 1, classes=True)[1])
-
-
-def test_no_class_is_held_out_whole() -> None:
-    for place in range(30):
-        y = np.zeros(30, dtype=np.int64)
-        y[place] = 1
-        rest, held = split(y, 0, classes=True)
-        assert 1 in y[rest]
-        assert len(rest) + len(held) == 30
-
-
-def test_the_recipe_follows_the_table_and_the_user() -> None:
-    assert [Recipe.of(n).batch_size for n in (10, 1000, 2000, 10**4, 10**6)] == [16, 16, 32, 128, 256]
-    assert [Recipe.of(n).epochs for n in (10, 10**5, 10**7)] == [200, 20, 20]
-    assert Recipe.of(1000, batch_size=7, epochs=3).batch_size == 7
-    assert Recipe.of(1000, batch_size=7, epochs=3).epochs == 3
-
-
-def test_the_network_follows_the_target() -> None:
-    columns = {"x": np.arange(40.0), "z": np.arange(40.0)}
-    net = network(Table.fit({**columns, "t": ["a", "b"] * 20}, "t"), [5], 0)
-    assert (net.spec.sizes, net.spec.loss.name, net.classes) == ((2, 5, 2), "cross_entropy", ["a", "b"])
-    net = network(Table.fit({**columns, "t": np.arange(40) / 3}, "t"), [5, 4], 0)
-    assert (net.spec.sizes, net.spec.loss.name, net.classes) == ((2, 5, 4, 1), "half_squared_error", None)
-    assert net.spec.dtype == "float32"
+def test_names() -> None:
+    assert names(None) == names("") == []
+    assert names("a, b c,d") == ["a", "b c", "d"]
 
 
 def test_predictions_are_as_right_as_the_figures_say_far_from_zero(run: Run, tmp_path: Path) -> None:

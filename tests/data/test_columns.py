@@ -100,7 +100,7 @@ def test_levels_are_found_though_another_file_spells_their_type_otherwise(values
     [[True, False, None], [1, 0, None], [1.0, 0.0, 0.5], ["yes", "No", ""], ["T", "f", "maybe"], ["1", "0", "?"]],
 )
 def test_yes_and_no_in_every_spelling(values: Any) -> None:
-    assert encoded(ALONE, values) == [[1.0], [-1.0], [0.0]]
+    assert encoded(ALONE, values) == [[1.0], [0.0], [0.5]]
 
 
 @pytest.mark.parametrize("column", [AGE, COLOR, ALONE, Number("x", limit=None)])

@@ -33,7 +33,7 @@ def test_inputs_of_all_columns_stand_side_by_side() -> None:
     assert table.input_names == ("n", "n is missing", "c = u", "c is another", "f")
     X = table.inputs(columns)
     assert X.dtype == np.float64
-    np.testing.assert_allclose(X[:, [1, 2, 3, 4]], [[0, 1, 0, 1], [0, 0, 1, -1], [0, 1, 0, 1], [1, 1, 0, 1]])
+    np.testing.assert_allclose(X[:, [1, 2, 3, 4]], [[0, 1, 0, 1], [0, 0, 1, 0], [0, 1, 0, 1], [1, 1, 0, 1]])
     np.testing.assert_array_equal(table.inputs(columns, "float32"), X.astype(np.float32))
 
 

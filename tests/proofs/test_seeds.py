@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import backstory as bs
-from benchmarks.accuracy import MNIST_RECIPES, mnist_accuracy, read_mnist, xor_solved
+from benchmarks.accuracy.proofs import MNIST_RECIPES, mnist_accuracy, read_mnist, xor_solved
 
 
 @pytest.mark.parametrize(("hidden", "at_least"), [(2, 16), (3, 19)])

@@ -40,6 +40,13 @@ class StoryFormat(StrEnum):
     json = "json"
 
 
+class Aim(StrEnum):
+    """What a target is read as."""
+
+    classes = "classes"
+    number = "number"
+
+
 class Task(StrEnum):
     """What an exercise asks for."""
 
@@ -82,7 +89,15 @@ def train(
         str | None, typer.Option(metavar="COL", help="The column to predict; in .npz an array (default: y).")
     ] = None,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the model is written.")] = Path("model.safetensors"),
-    hidden: Annotated[str | None, typer.Option(metavar="N,N", help="Units of the hidden layers (64,64).")] = None,
+    task: Annotated[Aim | None, typer.Option(help="What the target is; by default what it looks like.")] = None,
+    drop: Annotated[str | None, typer.Option(metavar="COL,COL", help="Columns to leave out.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="COL", help="The column that says train, validation or test.")
+    ] = None,
+    validation: Annotated[
+        Path | None, typer.Option(metavar="DATA", help="Rows that tell when to stop, instead of some held out.")
+    ] = None,
+    hidden: Annotated[str | None, typer.Option(metavar="N,N", help="Units of the hidden layers.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many passes over the rows.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Rows per step.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of first weights, order of rows, and rows held out.")] = 0,
@@ -90,13 +105,14 @@ def train(
 ) -> None:
     """Train a network to predict one column of a table.
 
-    The other columns must be numbers. The target is classes when it holds text or true/false, or whole numbers with few
-    different values (at most 20, and at most a tenth as many as rows). Some rows are held out to tell when to stop; the
-    best weights are kept.
+    The other columns may be numbers, categories, yes/no, with missing values; dates are refused. The target is classes
+    when it holds text or true/false, or whole numbers with few different values (at most 20, and at most a tenth as
+    many as rows). Some rows are held out to tell when to stop; the best weights are kept.
     """
     from backstory.cli.train import run
 
-    run(data, target, out, hidden, epochs, batch_size, seed, threads)
+    aim = None if task is None else task.value
+    run(data, target, out, aim, drop, split, validation, hidden, epochs, batch_size, seed, threads)
 
 
 @app.command()

@@ -168,13 +168,13 @@ class Flag(Column):
     --------
     >>> from backstory.data.frame import as_frame
     >>> Flag("alone").encode(as_frame({"alone": [True, False, None]})).tolist()
-    [[1.0], [-1.0], [0.0]]
+    [[1.0], [0.0], [0.5]]
     """
 
     kind: ClassVar[str] = "yes/no"
-    low: float = -1.0
+    low: float = 0.0
     high: float = 1.0
-    other: float = 0.0
+    other: float = 0.5
 
     @property
     def inputs(self) -> tuple[str, ...]:

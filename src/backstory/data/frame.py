@@ -269,11 +269,23 @@ def as_frame(data: Any) -> Frame:
             f"Got {type(data).__name__}; for an array X (n, n_in) use dict(zip(names, X.T))."
         )
     try:
-        table = pa.table(dict(data)) if isinstance(data, Mapping) else _to_arrow(data)
+        table = _of_columns(data) if isinstance(data, Mapping) else _to_arrow(data)
     except (pa.ArrowException, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"Each column must be a sequence of values of one kind, all of one length. {reason}.") from None
     return Frame(table)
+
+
+def _of_columns(columns: Mapping[str, Any]) -> pyarrow.Table:
+    """A mapping's columns; a NaN in a list is a missing value whatever else the list holds, as in pandas."""
+    import pyarrow as pa
+
+    return pa.table(
+        {
+            name: pa.array(values, from_pandas=True) if isinstance(values, list) else values
+            for name, values in columns.items()
+        }
+    )
 
 
 def _to_arrow(data: Any) -> pyarrow.Table:

@@ -22,6 +22,9 @@ from backstory.errors import DataError, unknown
 VERSION = 2
 """Of what `Table.to_dict` writes; 1 knew numbers only, by mean and scale."""
 
+SAID = "you said so"
+"""Why a column is left out that the user named."""
+
 TASKS = ("classes", "number")
 
 
@@ -31,8 +34,8 @@ class Table:
 
     Each input column is a **number** (scaled by its quantiles, outliers pressed smoothly into ±3; for missing values
     the median, and a second input that says so), a **category** (an input for each of the frequent levels, one for all
-    others, one for missing values) or **yes/no** (-1 or 1, 0 where missing). Constant columns, and those that only tell
-    the rows apart, are left out; dates are refused.
+    others, one for missing values) or **yes/no** (0 or 1, 0.5 where missing). Constant columns, and those that only
+    tell the rows apart, are left out; dates are refused.
 
     A target is **classes** when it holds text or booleans, or whole numbers with few distinct values: at most 20, and
     at most a tenth as many as there are rows (two are always few enough). Any other numeric target is a **number**.
@@ -69,7 +72,7 @@ class Table:
         rows: NDArray[np.int64] | None = None,
         *,
         task: str | None = None,
-        drop: Sequence[str] = (),
+        drop: Sequence[str] | Mapping[str, str] = (),
     ) -> Table:
         """Learn the encoding from a table.
 
@@ -82,7 +85,7 @@ class Table:
             The rows it is learned from, for example those not held out; classes are those of all.
         task : {"classes", "number"}, optional
             What the target is, where it is not what its values look like.
-        drop : sequence of str
+        drop : sequence of str, or mapping from name to reason
             Columns to leave out.
 
         Raises
@@ -104,7 +107,8 @@ class Table:
         aim = Target.fit(frame, target, rows, task)
         learned = frame if rows is None else frame.take(rows)
         names = [name for name in frame.columns if name != target]
-        found = [LeftOut(name, "you said so") if name in drop else infer(learned, name) for name in names]
+        said = drop if isinstance(drop, Mapping) else dict.fromkeys(drop, SAID)
+        found = [LeftOut(name, said[name]) if name in said else infer(learned, name) for name in names]
         columns = tuple(column for column in found if isinstance(column, Column))
         left_out = tuple(column for column in found if isinstance(column, LeftOut))
         if not columns:

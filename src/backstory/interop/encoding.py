@@ -53,7 +53,7 @@ def inputs(column: Column) -> NDArray[np.float64]:
     Examples
     --------
     >>> inputs(Flag("alone")).ravel().tolist()
-    [-1.0, 1.0, 0.0, 0.0]
+    [0.0, 1.0, 0.5, 0.5]
     """
     if isinstance(column, Flag):
         return np.array([[column.low], [column.high], [column.other], [column.other]])

@@ -21,19 +21,21 @@ KNOWS: dict[str, set[str]] = {
     "data": set(),
     "training": {"engine", "data"},
     "interop": {"training"},
-    "story": {"functions"},
+    "drawing": set(),
+    "story": {"functions", "drawing"},
     "checking": {"story"},
     "model": {"training", "checking", "interop"},
+    "reporting": {"model", "drawing"},
     "auditing": {"model"},
     "estimators": {"model"},
     "configuration": {"engine"},
     "studio": {"model"},
-    "cli": {"model", "auditing", "estimators", "configuration", "studio"},
+    "cli": {"model", "reporting", "auditing", "estimators", "configuration", "studio"},
     "__main__": {"cli"},
 }
 FACES = ("cli", "configuration")  # may use the finished package's own public names, its version for one
 NATIVE = ("_native_baseline", "_native_avx2", "_native_avx512")
-PURE_PYTHON = ("errors", "expressions", "functions", "story", "checking")  # the standard library and nothing else
+PURE_PYTHON = ("errors", "drawing", "expressions", "functions", "story", "checking")  # the standard library and nothing else
 OPTIONAL = ("matplotlib", "pandas")  # imported where they are used, never when a module is loaded
 
 

@@ -35,7 +35,14 @@ KNOWS: dict[str, set[str]] = {
 }
 FACES = ("cli", "configuration")  # may use the finished package's own public names, its version for one
 NATIVE = ("_native_baseline", "_native_avx2", "_native_avx512")
-PURE_PYTHON = ("errors", "drawing", "expressions", "functions", "story", "checking")  # the standard library and nothing else
+PURE_PYTHON = (
+    "errors",
+    "drawing",
+    "expressions",
+    "functions",
+    "story",
+    "checking",
+)  # the standard library and nothing else
 OPTIONAL = ("matplotlib", "pandas")  # imported where they are used, never when a module is loaded
 
 

@@ -41,7 +41,9 @@ def test_what_is_unknown(path, how, message, tmp_path):
 def test_parameters_that_are_not_finite_are_refused(format, tmp_path):
     net = bs.Network([2, 3, 1], seed=0)
     net.biases[0][1] = np.nan
-    with pytest.raises(bs.ConfigurationError, match="must have finite parameters to be exported. Its b1 holds nan"):
+    with pytest.raises(
+        bs.ConfigurationError, match="must have finite parameters to be exported or imported. Its b1 holds nan"
+    ):
         net.export(tmp_path / "net", format=format)
 
 

@@ -309,7 +309,9 @@ REFUSED = {
     r"'1' \(LayerNorm\): it divides each row": lambda: line(nn.Linear(4, 3), nn.LayerNorm(3)),
     r"'0.1' \(Conv1d\): only these are known: AlphaDropout": lambda: line(line(nn.Linear(4, 3), nn.Conv1d(1, 1, 1))),
     r"'1' \(Softplus\): it is known with beta=1. Got 2": lambda: line(nn.Linear(4, 3), nn.Softplus(2.0)),
-    r"'1' \(Softplus\): it is known with threshold=20. Got 1": lambda: line(nn.Linear(4, 3), nn.Softplus(1.0, 1.0)),
+    r"'1' \(Softplus\): it is known with threshold=20 or 40. Got 1": lambda: line(
+        nn.Linear(4, 3), nn.Softplus(1.0, 1.0)
+    ),
     r"'1' \(Hardtanh\): it is known with max_val=1. Got 2": lambda: line(nn.Linear(4, 3), nn.Hardtanh(-1.0, 2.0)),
     r"'1' \(ReLU6\)": lambda: line(nn.Linear(4, 3), nn.ReLU6()),
     r"'1' \(LeakyReLU\): The 'slope' parameter of .*Got -0.1": lambda: line(nn.Linear(4, 3), nn.LeakyReLU(-0.1)),

@@ -84,6 +84,31 @@ def test_classes_come_as_label_and_probabilities(labels, tmp_path):
     assert label.tolist() == [labels[index] for index in net.predict(X).argmax(axis=1)]
 
 
+def test_one_output_for_two_classes(tmp_path):
+    net = bs.Network([2, 1], output="sigmoid", loss="binary_cross_entropy", seed=0)
+    net.classes = ["no", "yes"]
+    X = rows(net, 30)
+    label, probabilities = session(net, tmp_path).run(["label", "probabilities"], {"X": X})
+    p = net.predict(X)[:, 0]
+    close(probabilities, np.column_stack([1 - p, p]), "float64")
+    assert label.tolist() == np.where(p > 0.5, "yes", "no").tolist()
+
+
+def test_any_of_several_classes(tmp_path):
+    net = bs.Network([2, 3], output="sigmoid", loss="binary_cross_entropy", seed=0, dtype="float32")
+    net.classes = ["a", "b", "c"]
+    X = rows(net, 30)
+    label, probabilities = session(net, tmp_path).run(["label", "probabilities"], {"X": X})
+    close(probabilities, net.predict(X), "float32")
+    assert np.array_equal(label, net.predict(X) > 0.5)
+
+
+def test_classes_that_fit_no_outputs_are_left_out(tmp_path):
+    net = bs.Network([2, 1], output="tanh", seed=0)
+    net.classes = ["no", "yes"]  # which of them a number in (-1, 1) means is not known
+    assert [each.name for each in session(net, tmp_path).get_outputs()] == ["outputs"]
+
+
 def test_operators_are_onnxs_own_where_they_are_defined_so(tmp_path):
     hidden = ["relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "mish", "softplus", "softsign", "silu"]
     hidden += ["hard_sigmoid", "hard_tanh", "arctan", "tanh", "exp"]

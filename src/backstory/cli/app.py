@@ -47,6 +47,23 @@ class Aim(StrEnum):
     number = "number"
 
 
+class ExportFormat(StrEnum):
+    """What a model is written as for other programs."""
+
+    onnx = "onnx"
+    c = "c"
+    python = "python"
+    torch = "torch"
+    npz = "npz"
+
+
+class Dtype(StrEnum):
+    """Precision of numbers."""
+
+    float64 = "float64"
+    float32 = "float32"
+
+
 class Task(StrEnum):
     """What an exercise asks for."""
 
@@ -150,6 +167,26 @@ def predict(
     from backstory.cli.predict import run
 
     run(model, data, out, threads)
+
+
+@app.command()
+def export(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Ends in .onnx, .c, .py, .npz or .pt.")],
+    format: Annotated[ExportFormat | None, typer.Option(help="Where the file's ending does not say it.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What all names in C begin with; default: the file's name.")
+    ] = None,
+    dtype: Annotated[Dtype | None, typer.Option(help="Precision of the numbers; default: the model's.")] = None,
+) -> None:
+    """Write a model for other programs.
+
+    As an ONNX graph, as C or Python source that needs nothing but the mathematics of the language, as NumPy arrays, or
+    as PyTorch's state. All but the last take the raw columns of the table that the model was trained on.
+    """
+    from backstory.cli.export import run
+
+    run(model, out, None if format is None else format.value, name, None if dtype is None else dtype.value)
 
 
 @app.command()

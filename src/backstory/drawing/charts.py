@@ -80,7 +80,13 @@ def whole_powers(values: Sequence[float], base: int = 10) -> tuple[float, float]
 def drawing(width: int, height: int, title: str, parts: Sequence[str], style: str = "") -> str:
     """An ``<svg>`` element, for a page that has the style of its classes; a screen reader says the title."""
     opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img"'
-    lines = [f'{opening} width="{width}" height="{height}">', f"<title>{escape(title)}</title>", style, *parts, "</svg>"]
+    lines = [
+        f'{opening} width="{width}" height="{height}">',
+        f"<title>{escape(title)}</title>",
+        style,
+        *parts,
+        "</svg>",
+    ]
     return "\n".join(line for line in lines if line) + "\n"
 
 

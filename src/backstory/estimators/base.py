@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from abc import abstractmethod
 from typing import Any
 
@@ -59,6 +61,28 @@ class BaseMLP(Asking, Fitting):
         for name, value in given.items():
             if name not in ("self", "__class__"):
                 setattr(self, name, value)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        """Write the fitted network for other programs: ONNX, C, Python and others; see `Network.export`.
+
+        A classifier's ONNX graph gives "label" and "probabilities" as `predict` and `predict_proba` do, where outputs
+        are probabilities of single classes. Rows are given as `fit` takes them, but dense.
+        """
+        from backstory.interop.export import export
+
+        trained = dataclasses.replace(self._fitted("export")._exported(dtype), classes=self._exported_classes())
+        export(trained, path, format, name)
+
+    def _exported_classes(self) -> tuple[Any, ...] | None:
+        """What outputs stand for, where `Network.export` reads them as this estimator does."""
+        return None
 
     @property
     def coefs_(self) -> list[Array]:

@@ -300,6 +300,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         outputs = self._outputs(X)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
+    def _exported_classes(self) -> tuple[Any, ...] | None:
+        output, several = self.network_.spec.output, self._labels.y_type_ == "multiclass"
+        alone = several and not output.couples  # a class has the largest of outputs that are each of its own
+        known = not alone and gives_probabilities(self.loss, self.output_activation)
+        return tuple(self.classes_.tolist()) if known else None
+
     def _head(self, y: Array) -> Head:
         return head_for_classes(self.loss, self.output_activation, self._labels.y_type_, len(self.classes_))
 

@@ -9,18 +9,21 @@ from pathlib import Path
 from types import MappingProxyType
 
 from backstory.errors import ConfigurationError, unknown
-from backstory.interop import to_c, to_npz, to_onnx, to_python
+from backstory.interop import to_c, to_npz, to_onnx, to_python, to_torch
 from backstory.interop.trained import Trained
 from backstory.network.file import write_whole
 
-_ENDINGS: Mapping[str, str] = MappingProxyType({".c": "c", ".py": "python", ".npz": "npz", ".onnx": "onnx"})
+_ENDINGS: Mapping[str, str] = MappingProxyType(
+    {".onnx": "onnx", ".c": "c", ".py": "python", ".npz": "npz", ".pt": "torch", ".pth": "torch"}
+)
 """How a file's name ends -> its format."""
 
 FORMATS: Mapping[str, Callable[[Trained, str], bytes]] = MappingProxyType(
     {
+        "onnx": lambda trained, name: to_onnx.write(trained),
         "c": to_c.write,
         "python": lambda trained, name: to_python.write(trained),
-        "onnx": lambda trained, name: to_onnx.write(trained),
+        "torch": lambda trained, name: to_torch.write(trained),
         "npz": lambda trained, name: to_npz.write(trained),
     }
 )

@@ -67,7 +67,7 @@ ACTIVATIONS = {
     "sigmoid": Reading("sigmoid"),
     "silu": Reading("silu"),
     "softmax": Reading("softmax", fixed={"dim": (1, -1, None)}),
-    "softplus": Reading("softplus", fixed={"beta": (1.0,), "threshold": (20.0,)}),
+    "softplus": Reading("softplus", fixed={"beta": (1.0,), "threshold": (20.0, 40.0)}),
     "softsign": Reading("softsign"),
     "tanh": Reading("tanh"),
 }

@@ -167,7 +167,7 @@ class _Program:
 
     def heading(self) -> Iterator[str]:
         """The comment that says how to call it."""
-        spec, table, classes = self.trained.spec, self.trained.table, self.trained.classes
+        spec, table = self.trained.spec, self.trained.table
         yield f"/* {self.name}: a trained network, {comment(self.trained.title)}; written by backstory."
         yield " *"
         yield f" *     void {self.name}_predict(const double *x, double *out);"
@@ -179,15 +179,12 @@ class _Program:
         for index, column in enumerate(self.columns):
             text = "" if isinstance(column, Number) else f": {self.name}_code({index}, text)"
             yield f" *     x[{index}]  {quoted(column.name)}{text}"
-        if classes:
-            what = "probability" if spec.output.couples else "output"
-            yield f" * out: {spec.n_out} numbers, the {what} of each class; {self.name}_classes holds their names:"
-            for index, label in enumerate(classes):
-                yield f" *     out[{index}]  {quoted(label)}"
-        elif table:
-            yield f" * out: 1 number, {quoted(table.target)}."
+        if labels := self.trained.labels:
+            yield f" * out: {self.trained.says}; {self.name}_classes holds their names:"
+            for index, label in enumerate(labels):
+                yield f" *     {index}  {quoted(label)}"
         else:
-            yield f" * out: {spec.n_out} numbers, the outputs of the network."
+            yield f" * out: {self.trained.says}{'' if table is None else ' ' + quoted(table.target)}."
         yield " *"
         yield " * It allocates nothing, keeps no state and may be called from many threads. Compile it with"
         yield f" *     cc -std=c99 -O2 -c {self.name}.c"
@@ -197,7 +194,7 @@ class _Program:
 
     def labels(self) -> Iterator[str]:
         """The classes' names, for whoever includes them."""
-        if classes := self.trained.classes:
+        if classes := self.trained.labels:
             declaration = f"const char *const {self.name}_classes[{len(classes)}]"
             yield f"extern {declaration};"
             yield ""

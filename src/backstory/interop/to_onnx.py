@@ -15,7 +15,7 @@ from backstory.errors import ConfigurationError
 from backstory.functions import Activation
 from backstory.interop.encoding import PRESSED, codes, inputs, scaled
 from backstory.interop.onnx_graph import Graph
-from backstory.interop.trained import Trained
+from backstory.interop.trained import Head, Trained
 
 Array = NDArray[Any]
 
@@ -54,7 +54,8 @@ def write(trained: Trained) -> bytes:
     a network without a table       takes "X" (n, n_in)
     one with a table                takes each raw column by its name, (n, 1): numbers in float64, NaN where missing,
                                     and texts, empty where missing
-    classes                         come as "label" (n,) and "probabilities" (n, n_classes)
+    classes                         come as "label" (n,) and "probabilities" (n, n_classes); where a row may be
+                                    of several at once, "label" (n, n_classes) holds 0 and 1
     a number of a table             comes as "prediction" (n, 1), float64, in the target's units
     anything else                   comes as "outputs" (n, n_out)
     ==============================  ================================================================================
@@ -177,7 +178,7 @@ class _Model:
     def answer(self, a: str) -> None:
         """Name the outputs."""
         spec, graph, table = self.trained.spec, self.graph, self.trained.table
-        if self.trained.classes is not None:
+        if self.trained.head is not Head.NUMBERS:
             self.classes(a, np.asarray(self.trained.classes))
         elif table is None:
             self.output("outputs", a, spec.dtype, ("n", spec.n_out))
@@ -187,12 +188,18 @@ class _Model:
             self.output("prediction", graph.add("Add", a, graph.constant(table.aim.mean)), "float64", ("n", spec.n_out))
 
     def classes(self, a: str, labels: Array) -> None:
-        """The likeliest class, the first of equal ones, and each one's probability."""
-        graph = self.graph
-        index = graph.add("ArgMax", a, axis=-1, keepdims=0)
-        label = graph.add("Gather", graph.constant(labels.tolist(), dtype=labels.dtype), index)
-        self.output("label", label, labels.dtype, ("n",))
-        self.output("probabilities", a, self.trained.spec.dtype, ("n", self.trained.spec.n_out))
+        """The class of each row, the first of equally likely ones, or 0 and 1; and each one's probability."""
+        graph, dtype, head = self.graph, self.trained.spec.dtype, self.trained.head
+        if head is Head.SEVERAL:
+            above = graph.add("Greater", a, graph.constant(0.5))
+            self.output("label", graph.add("Cast", above, to=self.kind("int64")), "int64", ("n", len(labels)))
+        else:
+            if head is Head.TWO:
+                a = graph.add("Concat", graph.add("Sub", graph.constant(1), a), a, axis=-1)
+            index = graph.add("ArgMax", a, axis=-1, keepdims=0)
+            label = graph.add("Gather", graph.constant(labels.tolist(), dtype=labels.dtype), index)
+            self.output("label", label, labels.dtype, ("n",))
+        self.output("probabilities", a, dtype, ("n", len(labels)))
 
     def output(self, name: str, value: str, dtype: Any, shape: tuple[Any, ...]) -> None:
         """Give a value the name of an output."""

@@ -97,8 +97,8 @@ class _Program:
         yield f'"""A trained network: {ascii(self.trained.title)[1:-1]}; written by backstory."""'
         yield ""
         yield "import math\n"
-        if self.trained.classes:
-            yield from constant("CLASSES", map(plain, self.trained.classes))
+        if self.trained.labels:
+            yield from constant("CLASSES", map(plain, self.trained.labels))
         for layer, (W, b, _) in enumerate(self.trained.layers, start=1):
             yield f"# Layer {layer}: for each of its {W.shape[1]} units, a weight for each of its {W.shape[0]} inputs."
             yield from constant(f"W{layer}", (row(column) for column in W.T))
@@ -143,18 +143,15 @@ class _Program:
     def predict(self) -> Iterator[str]:
         """The function itself: every layer after the one before."""
         spec, table = self.trained.spec, self.trained.table
-        what = f"{spec.n_out} outputs"
-        if self.trained.classes:
-            what = f"{'the probability' if spec.output.couples else 'the output'} of each of CLASSES"
         yield "\ndef predict(row):"
         if table is None:
-            yield f'    """Return {what}, a list, for {spec.n_in} inputs."""'
+            yield f'    """Return a list of {self.trained.says}, for {spec.n_in} inputs."""'
             yield "    a = [float(value) for value in row]"
             yield f"    if len(a) != {spec.n_in}:"
             yield f'        raise ValueError(f"A row must have {spec.n_in} inputs. Got {{len(a)}}.")'
         else:
-            what = what if self.trained.classes else "a list of one number, the target"
-            yield f'    """Return {what}, for a dict from the name of each raw column to its value."""'
+            what = f"Return a list of {self.trained.says}, for a dict from the name of each raw column to its value."
+            yield f'    """{what}"""'
             yield "    a = encode(row)"
         for layer, activation in enumerate(spec.activations, start=1):
             if spec.biases:

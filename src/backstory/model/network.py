@@ -723,13 +723,14 @@ class Network:
         "onnx"    .onnx   A graph for onnxruntime and the like (opset 20). It takes "X" (n, n_in) and gives "outputs".
         "c"       .c      One C99 file that needs ``math.h`` alone: ``void NAME_predict(const double *x, double *out)``.
         "python"  .py     One file that imports `math` alone: ``predict(row)`` gives the outputs as a list.
+        "torch"   .pt     The state of `to_torch`'s module: ``module.load_state_dict(torch.load(path))``.
         "npz"     .npz    NumPy arrays w1, b1, w2, ..., and the rest as JSON; `from_npz` reads it.
         ========  ======  =========================================================================================
 
-        Where the network has a `table`, they take its raw columns: ONNX by name, (n, 1), numbers as float64 with NaN
-        and texts with "" where missing; C in order, texts as the codes that ``NAME_code(column, text)`` gives; Python a
-        dict. Numbers come in the target's units. Classes come as "label" (n,) and "probabilities" in ONNX; in C and
-        Python a list of them stands beside.
+        Where the network has a `table`, they take its raw columns (but for PyTorch, whose module is the network alone):
+        ONNX by name, (n, 1), numbers as float64 with NaN and texts with "" where missing; C in order, texts as the
+        codes that ``NAME_code(column, text)`` gives; Python a dict. Numbers come in the target's units. Classes come
+        as "label" (n,) and "probabilities" (n, n_classes) in ONNX; in C and Python a list of their names stands beside.
 
         Activations are computed by the formulas of their rows, in the network's dtype (in Python always float64).
 
@@ -764,15 +765,44 @@ class Network:
         """
         from backstory.interop.export import export
 
-        trained = self._trained()
-        export(trained if dtype is None else trained.astype(dtype), path, format, name)
+        export(self._exported(dtype), path, format, name)
 
-    def _trained(self) -> Any:
-        """What exports read of this network."""
+    def to_torch(self) -> Any:
+        """The network as a PyTorch module: Linear layers and activations, with a copy of the weights.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            Of the network's dtype. It takes the network's inputs (n, n_in), and gives its outputs to float precision.
+            Activations that PyTorch lacks compute the formula of their row.
+
+        Raises
+        ------
+        ConfigurationError
+            PyTorch is missing, or parameters are not finite.
+
+        Examples
+        --------
+        >>> torch = __import__("pytest").importorskip("torch")
+        >>> net = Network([2, 3, 1], hidden="tanh", seed=0, dtype="float32")
+        >>> net.to_torch()
+        Sequential(
+          (0): Linear(in_features=2, out_features=3, bias=True)
+          (1): Tanh()
+          (2): Linear(in_features=3, out_features=1, bias=True)
+        )
+        """
+        from backstory.interop.to_torch import module
+
+        return module(self._exported())
+
+    def _exported(self, dtype: Any = None) -> Trained:
+        """The plain parts that every export reads, in another dtype where one is given."""
         from backstory.interop.trained import Trained
 
         classes = None if self.classes is None else tuple(self.classes)
-        return Trained(self.spec, self.parameters, self.seed, classes, self.table, self.folded)
+        trained = Trained(self.spec, self.parameters, self.seed, classes, self.table, self.folded)
+        return trained if dtype is None else trained.astype(dtype)
 
     def copy(self) -> Network:
         """An independent copy, the optimizer's state included."""

@@ -61,7 +61,7 @@ $(VENV)/.built-with: $(VENV)/.created pyproject.toml
 
 $(VENV)/.installed: $(VENV)/.built-with $(BUILT_FROM)
 	@echo "Building and installing backstory (the first time takes a few minutes)"
-	@PATH="$(abspath $(BIN)):$$PATH" $(PIP) install --quiet --no-build-isolation --editable .
+	@PATH="$(abspath $(BIN)):$$PATH" $(PIP) install --quiet --no-build-isolation --editable '.[studio]'
 	@touch $@
 
 $(VENV)/.tested-with: $(VENV)/.installed

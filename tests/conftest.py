@@ -26,10 +26,14 @@ PROGRAMS = {"tex": "pdflatex", "chromium": "chromium", "node": "node"}
 """What BACKSTORY_REQUIRE may name besides Python libraries, and the command that shows it is there."""
 
 
+MODULES = {"jupyter": "jupyterlab"}
+"""And libraries that are imported by another name."""
+
+
 def is_there(name: str) -> bool:
     if name in PROGRAMS:
         return shutil.which(PROGRAMS[name]) is not None
-    return importlib.util.find_spec(name) is not None
+    return importlib.util.find_spec(MODULES.get(name, name)) is not None
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -84,7 +84,7 @@ PUBLIC = {name: getattr(bs, name) for name in bs.__all__ if isinstance(getattr(b
 
 def documented(value: Any) -> set[str]:
     """The methods and properties of a class that have a docstring, or inherit one."""
-    return {key for key in dir(value) if inspect.getdoc(getattr(value, key))}
+    return {key for key in dir(value) if inspect.getdoc(inspect.getattr_static(value, key))}
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -63,7 +63,7 @@ def data(story: Story) -> dict[str, Any]:
         "notes": story.notes,
         "convention": _convention(story),
     }
-    return {key: _plain(value) for key, value in found.items()}
+    return {key: plain(value) for key, value in found.items()}
 
 
 def _nudge(story: Story) -> dict[str, Any] | None:
@@ -93,14 +93,18 @@ def _fields(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold."""
+def plain(value: Any) -> Any:
+    """Return what JSON can hold: formulas and numbers that are not finite as texts, records as dictionaries.
+
+    >>> plain((1.5, float("inf"), {"a": None}))
+    [1.5, 'inf', {'a': None}]
+    """
     if isinstance(value, Expr):
         return to_text(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return _plain(_fields(value)) if hasattr(value, "__dataclass_fields__") else value
+        return [plain(each) for each in value]
+    return plain(_fields(value)) if hasattr(value, "__dataclass_fields__") else value

@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.resources import files
 from typing import Any
@@ -21,6 +22,9 @@ from backstory.studio.session import Session, State
 
 MOST_BYTES = 8 << 20
 """Of a message: a table dropped on the page is the longest."""
+MOST_A_SECOND = 100.0
+"""Messages; a person who drags a weight sends fewer."""
+MOST_AT_ONCE = 200.0
 ALIVE = 15.0
 """Seconds after which a quiet stream says that it is still there."""
 HEADERS = {
@@ -57,6 +61,23 @@ class Stream:
             yield f"data: {json.dumps(told)}\n\n"
 
 
+class Allowance:
+    """How many messages may still come: so many at once, and so many a second after that."""
+
+    def __init__(self) -> None:
+        self._left, self._seen = MOST_AT_ONCE, time.monotonic()
+
+    def take(self) -> bool:
+        """Whether one more may."""
+        now = time.monotonic()
+        self._left = min(self._left + (now - self._seen) * MOST_A_SECOND, MOST_AT_ONCE)
+        self._seen = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class Server:
     """The application and who listens to it.
 
@@ -71,6 +92,7 @@ class Server:
         self._streams: set[Stream] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._guard = threading.Lock()
+        self._allowance = Allowance()
         self.session = Session(self._tell)
         routes = [
             Route("/", self._guarded(self._index)),
@@ -134,6 +156,8 @@ class Server:
         return StreamingResponse(events(), media_type="text/event-stream", headers=HEADERS)
 
     async def _do(self, request: Request) -> Response:
+        if not self._allowance.take():
+            return _refused(f"At most {MOST_A_SECOND:g} messages a second are taken.", 429)
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
             return _refused("A message must be JSON.", 415)
         body = b""

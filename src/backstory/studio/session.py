@@ -47,6 +47,7 @@ from typing import Any
 
 from backstory.errors import BackstoryError, ConfigurationError, unknown
 from backstory.story.conventions import convention as find_convention
+from backstory.story.data import plain
 from backstory.studio import numbers as numbers_table
 from backstory.studio import setup as setups
 from backstory.studio.asking import ANSWERS, Asking
@@ -62,6 +63,31 @@ from backstory.studio.tables import Upload
 from backstory.studio.units import told_unit
 
 State = dict[str, Any]
+KEYS = tuple(
+    [
+        "options",
+        "setup",
+        "table",
+        "data",
+        "net",
+        "values",
+        "outputs",
+        "training",
+        "history",
+        "unit",
+        "scrub",
+        "numbers",
+        "story",
+        "written",
+        "nudge",
+        "tangent",
+        "check",
+        "exercise",
+        "copied",
+        "notice",
+    ]
+)
+"""What the state consists of; the table above says what each holds."""
 
 
 class Session(Asking):
@@ -84,13 +110,7 @@ class Session(Asking):
         self._emit = emit
         self._turns = Turns()
         self._runner = Runner(self._turns, self._frame, self._failed)
-        self._state: State = {
-            "options": setups.options(),
-            "notice": None,
-            "table": None,
-            "copied": None,
-            "exercise": None,
-        }
+        self._state: State = {**dict.fromkeys(KEYS), "options": setups.options()}
         self._pictures = 0
         self._visited = 0
         self._upload: Upload | None = None
@@ -334,6 +354,7 @@ class Session(Asking):
         }
 
     def _put(self, **changed: Any) -> None:
+        changed = plain(changed)
         self._state.update(changed)
         self._emit(changed)
 

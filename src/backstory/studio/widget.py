@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import anywidget
-import traitlets
-
 from backstory.studio import assets
-from backstory.studio.session import Session, State
+from backstory.studio.session import KEYS, Session, State
+
+try:
+    import anywidget
+    import traitlets
+except ImportError as error:
+    raise ImportError(
+        f"The widget needs the extra 'notebook'; {error.name!r} is missing. Run: pip install 'backstory[notebook]'."
+    ) from None
 
 
 class Studio(anywidget.AnyWidget):
@@ -15,34 +20,21 @@ class Studio(anywidget.AnyWidget):
     Parameters
     ----------
     preset : str
-        What it begins with.
+        What it begins with, such as "mazur", "xor" or "digits".
+
+    Examples
+    --------
+    >>> studio = Studio("mazur")
+    >>> round(studio.values["loss"], 6)
+    0.298371
     """
 
     _esm = assets.module()
     _css = assets.text("studio.css")
     font = traitlets.Bytes(assets.font()).tag(sync=True)
-    (
-        options,
-        setup,
-        table,
-        data,
-        net,
-        values,
-        outputs,
-        training,
-        history,
-        unit,
-        scrub,
-        numbers,
-        story,
-        written,
-        nudge,
-        tangent,
-        check,
-        exercise,
-        copied,
-        notice,
-    ) = (traitlets.Any(None, allow_none=True).tag(sync=True) for _ in range(20))
+    for _key in KEYS:
+        locals()[_key] = traitlets.Any(None, allow_none=True).tag(sync=True)
+    del _key
 
     def __init__(self, preset: str = "mazur") -> None:
         super().__init__()

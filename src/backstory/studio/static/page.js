@@ -3,41 +3,64 @@ import studio from "./studio.js";
 
 const token = new URLSearchParams(location.search).get("token") ?? "";
 
+/** Say above the studio that the server does not answer, or nothing. */
+function sayLost(lost) {
+  const line = document.getElementById("connection");
+  line.textContent = lost ? "The studio does not answer. Is 'backstory studio' still running? Trying again …" : "";
+  line.hidden = !lost;
+}
+
 /** The model that `studio.render` expects; see `Model` in dom.js. */
 function pageModel() {
   const state = {};
   const listeners = {};
   /** @type {EventSource | null} */
   let source = null;
+  let sent = Promise.resolve();
+
+  function take(changed) {
+    Object.assign(state, changed);
+    for (const key of Object.keys(changed)) for (const call of listeners[`change:${key}`] ?? []) call();
+  }
 
   function open() {
     if (source) return;
     source = new EventSource(`events?token=${encodeURIComponent(token)}`);
-    source.onmessage = (event) => {
-      const changed = JSON.parse(event.data);
-      Object.assign(state, changed);
-      for (const key of Object.keys(changed)) for (const call of listeners[`change:${key}`] ?? []) call();
+    source.onmessage = (event) => { // the first of a connection holds the whole state
+      sayLost(false);
+      take(JSON.parse(event.data));
+    };
+    source.onerror = () => {
+      sayLost(true);
+      if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      close();
+      setTimeout(open, 2000);
     };
   }
 
-  // A browser opens six connections to a host over all its tabs: a hidden tab gives its own back.
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") return open();
+  function close() {
     source?.close();
     source = null;
-  });
+  }
+
+  // A browser opens six connections to a host over all its tabs: a hidden tab gives its own back.
+  document.addEventListener("visibilitychange", () => (document.visibilityState === "visible" ? open() : close()));
   open();
+
+  const post = (message) =>
+    fetch("do", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Token": token },
+      body: JSON.stringify(message),
+    })
+      .then(async (answer) => answer.ok || take({ notice: await answer.text() }))
+      .catch(() => sayLost(true));
 
   return {
     get: (key) => state[key],
     on: (name, call) => (listeners[name] ??= []).push(call),
     off: (name, call) => (listeners[name] = (listeners[name] ?? []).filter((each) => each !== call)),
-    send: (message) =>
-      fetch("do", {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-Token": token },
-        body: JSON.stringify(message),
-      }),
+    send: (message) => (sent = sent.then(() => post(message))), // one after the other, as they were meant
   };
 }
 

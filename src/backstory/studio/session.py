@@ -63,29 +63,9 @@ from backstory.studio.tables import Upload
 from backstory.studio.units import told_unit
 
 State = dict[str, Any]
-KEYS = tuple(
-    [
-        "options",
-        "setup",
-        "table",
-        "data",
-        "net",
-        "values",
-        "outputs",
-        "training",
-        "history",
-        "unit",
-        "scrub",
-        "numbers",
-        "story",
-        "written",
-        "nudge",
-        "tangent",
-        "check",
-        "exercise",
-        "copied",
-        "notice",
-    ]
+KEYS = (
+    *("options", "setup", "table", "data", "net", "values", "outputs", "training", "history"),
+    *("unit", "scrub", "numbers", "story", "written", "nudge", "tangent", "check", "exercise", "copied", "notice"),
 )
 """What the state consists of; the table above says what each holds."""
 

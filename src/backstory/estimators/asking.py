@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from backstory.story.story import Story
 
 Array = NDArray[Any]
-_INPUT = re.compile(r"\b(x|a0)\s*\[([^\]]*)\]")
+_INPUT = re.compile(r"(x|a0)\s*\[([^\]]*)\]")
 _OF_OUTPUTS = re.compile(r"\s*(?:d|∂)\s*[az]\d")
 
 
@@ -106,23 +106,29 @@ class Asking:
 
     def gradient_flow(self, X: Any, y: Any) -> GradientFlow:
         """Follow the gradient back through the layers; see `Network.gradient_flow`. X and y are as for `fit`."""
-        return self.network_.gradient_flow(*self._asked(X, y))
+        rows, targets = self._asked(X, y)
+        return self.network_.gradient_flow(rows, targets)
 
     def sample_gradients(self, X: Any, y: Any, weight: str) -> SampleGradients:
         """Say which rows push a parameter; see `Network.sample_gradients`. X and y are as for `fit`."""
-        return self.network_.sample_gradients(*self._asked(X, y), weight)
+        rows, targets = self._asked(X, y)
+        return self.network_.sample_gradients(rows, targets, weight)
 
     def _asked(self, X: Any, y: Any) -> tuple[Array, Array]:
         """Rows and targets as the network takes them; without y, targets that suit its loss."""
         check_is_fitted(self)
         if not hasattr(X, "columns") and not hasattr(X, "toarray") and np.ndim(X) == 1:
-            X, y = np.asarray(X)[None], None if y is None else np.asarray(y)[None]
-        if y is None:
-            rows = dense(validate_data(self, X, reset=False, accept_sparse=SPARSE, dtype=np.float64))
-            of_classes = self.network_.spec.loss.name == "cross_entropy"
-            return rows, np.zeros(len(rows), np.int64) if of_classes else np.ones((len(rows), self.network_.spec.n_out))
-        X, y = validate_data(self, X, y, reset=False, accept_sparse=SPARSE, dtype=np.float64, **self._y_rules)
-        return dense(X), self._targets(y, np.float64)
+            rows = np.asarray(X, dtype=np.float64)[None]  # the network checks it; a row alone has no names to compare
+            aims = None if y is None else np.asarray(y)[None]
+        elif y is None:
+            rows, aims = dense(validate_data(self, X, reset=False, accept_sparse=SPARSE, dtype=np.float64)), None
+        else:
+            X, aims = validate_data(self, X, y, reset=False, accept_sparse=SPARSE, dtype=np.float64, **self._y_rules)
+            rows = dense(X)
+        if aims is not None:
+            return rows, self._targets(aims, np.float64)
+        of_classes = self.network_.spec.loss.name == "cross_entropy"
+        return rows, np.zeros(len(rows), np.int64) if of_classes else np.ones((len(rows), self.network_.spec.n_out))
 
     def _numbered(self, found: re.Match[str]) -> str:
         """``x[petal length]`` with the column's number."""

@@ -12,13 +12,13 @@ import backstory as bs
 TOLERANCE = {"float32": 2e-6, "float64": 1e-13}
 
 
-def close(ours: Any, theirs: Any) -> None:
-    """The same to float precision, relative to the largest."""
+def close(ours: Any, theirs: Any, precision: str = "") -> None:
+    """The same to float precision (that of their arithmetic, where it is given), relative to the largest."""
     ours, theirs = np.asarray(ours), np.asarray(theirs)
     assert ours.shape == theirs.shape
     assert ours.dtype == theirs.dtype, "a float32 model is a float32 network"
     scale = max(1.0, float(np.abs(theirs).max()))
-    assert float(np.abs(ours - theirs).max()) <= TOLERANCE[ours.dtype.name] * scale
+    assert float(np.abs(ours - theirs).max()) <= TOLERANCE[precision or ours.dtype.name] * scale
 
 
 def can_do_everything(net: bs.Network, X: Any, y: Any) -> None:

@@ -1,4 +1,4 @@
-"""`from_sklearn`, `from_torch`: networks of other libraries as a `Network`."""
+"""`from_sklearn`, `from_torch`, `from_keras`, `from_onnx`: networks of other libraries as a `Network`."""
 
 from __future__ import annotations
 
@@ -109,6 +109,57 @@ def from_torch(
     from backstory.interop.from_pytorch import from_pytorch
 
     return _seeded(from_pytorch(module, output=output, loss=loss, penalty=penalty), seed)
+
+
+def from_keras(
+    model: Any,
+    *,
+    output: str | Activation | None = None,
+    loss: str | Loss | None = None,
+    penalty: Penalty | None = None,
+    seed: int | None = None,
+) -> Network:
+    """Make a `Network` of a Keras model, with the same outputs as `model.predict`.
+
+    The model is ``Sequential`` or functional, with any backend: one chain of Dense, activations (of a layer, as layers,
+    or from `keras.ops`), Dropout and noise, Flatten, Reshape to rows and Identity; models may stand in models.
+    BatchNormalization, Normalization and Rescaling are folded into a Dense beside them; see `Network.folded`.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Of Keras 3. Left as it is; weights are copied, in their dtype.
+    output : str or Activation, optional
+        Applied last: what the model leaves to a loss ``from_logits=True``.
+    loss : str or Loss, optional
+        What the model was compiled with is not read: by default the loss that the output's activation is meant for,
+        cross_entropy for softmax, binary_cross_entropy for sigmoid, poisson for exponential, else half_squared_error.
+    penalty : Penalty, optional
+        The layers' regularizers are not read.
+    seed : int, optional
+        For what training draws. Dropout is an argument of `Network.fit`.
+
+    Returns
+    -------
+    Network
+        It takes rows: images come as rows of their pixels in the order that Flatten gives.
+
+    Raises
+    ------
+    ConfigurationError
+        Something that a network of dense layers cannot hold; it is named.
+
+    Examples
+    --------
+    ::
+
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(3, "softmax")])
+        net = bs.from_keras(model)
+        print(net.explain("w1[0->0]", X, y))
+    """
+    from backstory.interop import from_keras as reader
+
+    return _seeded(reader.from_keras(model, output=output, loss=loss, penalty=penalty), seed)
 
 
 def _seeded(trained: Trained, seed: int | None) -> Network:

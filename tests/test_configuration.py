@@ -45,4 +45,4 @@ def test_what_is_not_installed_is_said(capsys: pytest.CaptureFixture[str], monke
         return installed(name)
 
     monkeypatch.setattr(metadata, "version", version)
-    assert lines(capsys)["torch"] == "not installed - optional, for benchmarks (extra 'bench')"
+    assert lines(capsys)["torch"] == "not installed - optional, for from_torch (extra 'torch')"

@@ -16,7 +16,8 @@ import pytest
 import backstory as bs
 
 HEAVY = (
-    "IPython", "jax", "matplotlib", "pandas", "pyarrow", "rich", "safetensors", "scipy", "sklearn", "torch", "typer",
+    "IPython", "jax", "keras", "matplotlib", "onnx", "pandas", "pyarrow", "rich", "safetensors", "scipy", "sklearn",
+    "torch", "typer",
 )  # fmt: skip
 TIME_IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 

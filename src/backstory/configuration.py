@@ -11,7 +11,9 @@ from backstory import __version__
 OPTIONAL = {
     "pandas": "History.to_frame",
     "matplotlib": "History.plot (extra 'plot')",
-    "torch": "benchmarks (extra 'bench')",
+    "torch": "from_torch (extra 'torch')",
+    "keras": "from_keras (extra 'keras')",
+    "onnx": "from_onnx, Network.export (extra 'onnx')",
     "jax": "benchmarks (extra 'bench')",
 }
 """Libraries that the base installation does without, and what they are for."""

@@ -36,7 +36,7 @@ KNOWS: dict[str, set[str]] = {
 FACES = ("cli", "configuration")  # may use the finished package's own public names, its version for one
 NATIVE = ("_native_baseline", "_native_avx2", "_native_avx512")
 PURE_PYTHON = ("errors", "drawing", "expressions", "functions", "story", "checking")  # only the standard library
-OPTIONAL = ("keras", "matplotlib", "onnx", "pandas", "torch")  # imported where used, never when a module is loaded
+OPTIONAL = ("keras", "matplotlib", "onnx", "pandas")  # imported where they are used, never when a module is loaded
 
 
 def module_name(path: Path) -> str:

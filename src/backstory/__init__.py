@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from backstory.model.tables import train as train
     from backstory.story.compare import Comparison as Comparison
     from backstory.story.compare import compare as compare
+    from backstory.studio.standalone import figure as figure
     from backstory.studio.widget import Studio as Studio
     from backstory.training.arguments import Clip as Clip
     from backstory.training.callbacks import EarlyStopping as EarlyStopping
@@ -91,6 +92,7 @@ _HOMES = {
     "backstory.model.tables": "train",
     "backstory.configuration": "show_config",
     "backstory.story.compare": "Comparison compare",
+    "backstory.studio.standalone": "figure",
     "backstory.studio.widget": "Studio",
     "backstory.training.arguments": "Clip",
     "backstory.training.callbacks": "EarlyStopping Event EveryEpoch EverySteps",

@@ -97,6 +97,11 @@ class ScalarGraph:
     links: tuple[Link, ...]
     rows: Mapping[str, Activation] = field(default_factory=dict, repr=False)
 
+    @property
+    def leaves(self) -> frozenset[str]:
+        """The quantities that are given."""
+        return frozenset(quantity.name for quantity in self.quantities if quantity.formula is None)
+
     def pruned(self) -> ScalarGraph:
         """Return the part that `of` and `by` depend on, and what the local derivatives there need."""
         locals_of: dict[str, list[Link]] = {}

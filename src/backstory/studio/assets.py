@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from importlib.resources import files
 
 MODULES = (
@@ -39,6 +40,11 @@ def font() -> bytes:
     return (files("backstory.studio") / "static" / FONT).read_bytes()
 
 
+def joined(names: Iterable[str]) -> str:
+    """Return files as one module; each may import only from those before it."""
+    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text(name))) for name in names)
+
+
 def module() -> str:
     """Return the front end as one module: a notebook loads it from memory, where it can import no neighbors."""
-    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text(name))) for name in MODULES)
+    return joined(MODULES)

@@ -6,12 +6,12 @@
  * @typedef {[kind: string, ...inputs: number[]]} Operation
  * @typedef {{name: string, kind: string, at: number}} Quantity
  * @typedef {{source: number, target: number, local: number, kind: string}} Edge
- * @typedef {{schema: number, of: string, by: string, operations: Operation[], quantities: Quantity[], edges: Edge[]}} Graph
+ * @typedef {{of: string, by: string, operations: Operation[], quantities: Quantity[], edges: Edge[]}} Graph
  * @typedef {{nodes: string[], edges: number[], numbers: number[], value: number, share: number}} Path
  */
 
 /**
- * The error function: its series of positive terms, 2x e^(-x²)/√π · Σ (2x²)^n/(1·3·…·(2n+1)), which does not cancel.
+ * The error function by its series 2x e^(-x²)/√π · Σ (2x²)^n/(1·3·…·(2n+1)), whose terms are positive: none cancel.
  * @param {number} x
  * @returns {number}
  */
@@ -107,7 +107,9 @@ export function placeOf(graph, name) {
  * @returns {Float64Array} the value of every operation
  */
 export function forward(graph, given = {}) {
-  const held = new Map(Object.entries(given).map(([name, value]) => [graph.quantities[placeOf(graph, name)].at, value]));
+  const held = new Map(
+    Object.entries(given).map(([name, value]) => [graph.quantities[placeOf(graph, name)].at, value]),
+  );
   const values = new Float64Array(graph.operations.length);
   graph.operations.forEach(([kind, ...inputs], place) => {
     const own = held.get(place);
@@ -133,9 +135,10 @@ export function valueOf(graph, values, name) {
  * @param {Graph} graph
  * @param {Float64Array} values of `forward`
  * @param {string} of
+ * @param {Set<string>} held quantities that are held at a value: nothing before them changes them
  * @returns {Map<string, number>} by name; of what it does not depend on there is none
  */
-export function backward(graph, values, of) {
+export function backward(graph, values, of, held = new Set()) {
   /** @type {(number | undefined)[]} */
   const totals = graph.quantities.map(() => undefined);
   const end = placeOf(graph, of);
@@ -143,7 +146,7 @@ export function backward(graph, values, of) {
   for (let place = end - 1; place >= 0; place--) {
     for (const number of about(graph).out[place]) {
       const { target, local } = graph.edges[number];
-      const beyond = totals[target];
+      const beyond = held.has(graph.quantities[target].name) ? undefined : totals[target];
       if (beyond !== undefined) totals[place] = (totals[place] ?? 0) + values[local] * beyond;
     }
   }

@@ -61,7 +61,7 @@ def test_gradients_are_those_of_the_network():
 
 
 def test_the_module_has_its_own_copy_and_can_be_copied_and_pickled():
-    net = bs.Network([3, 4, 2], hidden=SINE, seed=0)
+    net = bs.Network([3, 4, 4, 2], hidden=[SINE, bs.Activation("constant", "1 + 0*z")], seed=0)
     module, wanted = net.to_torch(), net.predict(rows(net))
     net.parameters[:] = 0
     for each in (module, copy.deepcopy(module), pickle.loads(pickle.dumps(module))):

@@ -325,9 +325,9 @@ class _Program:
     def restored(self, value: str) -> str:
         """An output in the target's units."""
         table = self.trained.table
+        value = f"(double){value}" if self.suffix == SINGLE else value
         if table is None or table.classes is not None:
             return value
-        value = f"(double){value}" if self.suffix == SINGLE else value
         return f"{value} * {c_number(table.aim.scale)} + {c_number(table.aim.mean)}"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from backstory.errors import ConfigurationError
 from backstory.functions import ACTIVATIONS, Activation
+from backstory.interop.torch_formula import formula_class
 from backstory.interop.trained import Trained
 
 _MODULES: Mapping[str, Callable[[Any, dict[str, float]], Any]] = MappingProxyType(
@@ -72,9 +73,7 @@ def module(trained: Trained) -> Any:
 def _activation(torch: Any, row: Activation) -> Any:
     if row.name in _MODULES and (row.name not in _FIXED or row == ACTIVATIONS[row.name]):
         return _MODULES[row.name](torch.nn, dict(row.parameters))
-    from backstory.interop.torch_formula import Formula
-
-    return Formula(row)
+    return formula_class()(row)
 
 
 def write(trained: Trained) -> bytes:

@@ -1,44 +1,53 @@
-"""An activation for which PyTorch has no module, as a module that computes the row's formula. Needs PyTorch."""
+"""An activation for which PyTorch has no module, as a module that computes the row's formula.
+
+The class is made when it is first asked for, as PyTorch is loaded only then.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-import torch
-
 from backstory.expressions import ARITIES, evaluate
-from backstory.functions import Activation
-
-_Module: Any = torch.nn.Module
-_OTHERS = {"max": torch.maximum, "min": torch.minimum}
 
 
-class Formula(_Module):  # type: ignore[misc]  # PyTorch need not be installed where types are checked
-    """a = f(z) by the formula of an activation's row; differentiated by PyTorch.
+@cache
+def formula_class() -> Any:
+    """``Formula(row)``, a ``torch.nn.Module``: a = f(z) by a row's formula, differentiated by PyTorch."""
+    import torch
 
-    Parameters
-    ----------
-    row : Activation
-        Of one unit.
-    """
+    elementary = {name: getattr(torch, name) for name in ARITIES} | {"max": torch.maximum, "min": torch.minimum}
 
-    def __init__(self, row: Activation) -> None:
-        super().__init__()
-        self.row = row
+    class Formula(torch.nn.Module):  # type: ignore[misc, unused-ignore]  # PyTorch may be missing where this is checked
+        """A row of one unit as a module."""
 
-    def forward(self, z: Any) -> Any:
-        """The values, of the shape and dtype of z."""
+        def __init__(self, row: Any) -> None:
+            super().__init__()
+            self.row = row
 
-        def tensor(value: Any) -> Any:
-            return value if isinstance(value, torch.Tensor) else torch.as_tensor(value, dtype=z.dtype, device=z.device)
+        def forward(self, z: Any) -> Any:
+            """The values, of the shape and dtype of z."""
 
-        def of_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
-            return lambda *values: function(*map(tensor, values))
+            def tensor(value: Any) -> Any:
+                given = isinstance(value, torch.Tensor)
+                return value if given else torch.as_tensor(value, dtype=z.dtype, device=z.device)
 
-        functions = {name: of_tensors(_OTHERS.get(name) or getattr(torch, name)) for name in ARITIES}
-        return tensor(evaluate(self.row.value, {"z": z}, functions)) + torch.zeros_like(z)
+            def of_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
+                return lambda *values: function(*map(tensor, values))
 
-    def extra_repr(self) -> str:
-        """What the module's text shows."""
-        return f"{self.row}: {self.row.formula}"
+            functions = {name: of_tensors(function) for name, function in elementary.items()}
+            return tensor(evaluate(self.row.value, {"z": z}, functions)).expand_as(z)
+
+        def extra_repr(self) -> str:
+            return f"{self.row}: {self.row.formula}"
+
+    Formula.__module__, Formula.__qualname__ = __name__, "Formula"
+    return Formula
+
+
+def __getattr__(name: str) -> Any:
+    """``Formula``, where pickle looks for it."""
+    if name == "Formula":
+        return formula_class()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

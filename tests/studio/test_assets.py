@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backstory.studio import assets, session
+from backstory.studio import assets, session, standalone
 
 STATIC = Path(assets.__file__).parent / "static"
 TOP = re.compile(r"^(?:export )?(?:async )?(?:function\*?|const|let|class) ([\w$]+)", re.MULTILINE)
@@ -44,7 +44,7 @@ def test_the_joined_module_is_a_module(tmp_path):
 
 def test_every_file_is_given_out_or_belongs_to_the_self_contained_page():
     for file in STATIC.rglob("*.js"):
-        assert file.name in {*assets.ASSETS, "interpreter.js", "figure.js"}
+        assert file.name in {*assets.ASSETS, *standalone.MODULES}
 
 
 def test_nothing_is_fetched_from_elsewhere():

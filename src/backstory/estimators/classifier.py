@@ -35,30 +35,36 @@ def _has_decisions(classifier: Any) -> bool:
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-learn is untyped
-    """A multi-layer perceptron for classes: cross-entropy, minimized by SGD, Adam or L-BFGS.
+    """A multi-layer perceptron for classes: cross-entropy, or another loss, minimized by any optimizer.
 
     Every parameter of scikit-learn 1.9's class is here with its name, meaning and default; those after `max_fun` are
-    additions. The same `random_state` gives the same first weights and the same held-out rows as there, but another
-    order of the rows in each epoch.
+    additions, and some take more values than there. The same `random_state` gives the same first weights and the same
+    held-out rows as there, but another order of the rows in each epoch.
 
     Parameters
     ----------
     hidden_layer_sizes : sequence of int >= 1, or int
         Units of each hidden layer; ``()`` makes a linear model.
-    activation : {"identity", "logistic", "tanh", "relu"}
-        Of the hidden layers.
-    solver : {"adam", "sgd", "lbfgs"}
+    activation : str, Activation, or a list with one per hidden layer
+        Scikit-learn's "identity", "logistic", "tanh" and "relu", any other of the library's ("gelu", "silu", ...), or
+        an object such as ``Activation("sine", "sin(2*z)")``. All have scikit-learn's first weights (below, Notes).
+    solver : str, Optimizer or LBFGS
+        Scikit-learn's "adam", "sgd" and "lbfgs" go by the parameters below. Another optimizer's name ("adamw", "lion",
+        "rmsprop", ...) takes its rate from `learning_rate_init`; an object, ``AdamW(Cosine(1e-3))``, takes nothing.
     alpha : float >= 0
         Strength of scikit-learn's L2 penalty: the loss of a batch carries alpha/2 times all squared weights, divided by
         the batch's rows (by the sum of their sample weights), also where the last batch of an epoch is shorter. Its
         effect therefore depends on the batch size. For a penalty that does not depend on batches, see `penalty`.
     batch_size : int >= 1, or "auto"
         Rows per step; "auto" is 200, at most all rows. Not used by L-BFGS.
-    learning_rate : {"constant", "invscaling", "adaptive"}
-        For SGD. "invscaling": ``learning_rate_init / (t_ + 1)**power_t`` from epoch to epoch. "adaptive": a fifth
-        whenever nothing has improved for `n_iter_no_change` epochs, down to 1e-6.
+    learning_rate : {"constant", "invscaling", "adaptive"}, or a schedule
+        For "sgd". "invscaling": ``learning_rate_init / (t_ + 1)**power_t`` from epoch to epoch. "adaptive": a fifth
+        whenever nothing has improved for `n_iter_no_change` epochs, down to 1e-6. A schedule such as
+        ``Cosine(1e-3, warmup=100)`` takes the place of `learning_rate_init` for any solver that is a name; those laid
+        out over a run end at `max_iter` epochs.
     learning_rate_init : float > 0
     power_t : float >= 0
+        For "invscaling".
     max_iter : int >= 1
         Epochs at most; iterations of L-BFGS.
     shuffle : bool
@@ -76,7 +82,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         For SGD. Scikit-learn also allows 1, with which nothing converges.
     nesterovs_momentum : bool
     early_stopping : bool
-        Hold `validation_fraction` of the rows out, watch their score instead of the loss, keep the best weights.
+        Watch the score of a validation set instead of the training loss, and keep the best weights: of X_val where
+        `fit` is given one, else of `validation_fraction` of the rows, held out. Not for L-BFGS.
     validation_fraction : float in [0, 1)
     beta_1, beta_2 : float in [0, 1)
         For Adam.
@@ -86,15 +93,27 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
     n_iter_no_change : int >= 1, or infinity
     max_fun : int >= 1
         Evaluations of the loss, at most, by L-BFGS.
+    loss : str or Loss
+        "log_loss" is cross-entropy (binary for two classes and for labels). Any other of the library's ("hinge",
+        "squared_error", ``CrossEntropy(label_smoothing=0.1)``, ...) or one of your own: targets are 1 for a row's class
+        and 0 for others (-1 for hinge).
+    output_activation : str or Activation, optional
+        By default the one that fits loss and classes: "softmax" for classes that exclude one another, "sigmoid" for
+        two classes, for labels and with binary cross-entropy, "identity" for hinge.
     dropout : float in [0, 1), or one per hidden layer
         The share of hidden units left out of each row of each step.
     penalty : Penalty or str, optional
         Takes the place of `alpha`: for example ``L2(1e-4)``, which adds 1e-4/2 times all squared weights to the loss
         whatever the batch size.
-    threads : int, optional
-        At most so many; by default as many as the machine allows. The result is the same for any number.
     class_weight : dict of class to weight, or "balanced", optional
         Multiplies the sample weights; "balanced" gives each class the same sum.
+    callbacks : function of an Event, EveryEpoch, EverySteps, or a list of them, optional
+        Training stops when one returns True. What they write into the network's weights counts.
+    progress : bool, optional
+        Whether a bar is shown; None: only on a terminal and in notebooks.
+    threads : int, optional
+        At most so many; by default as many as the machine allows, and one where joblib, Dask or multiprocessing run
+        several fits beside each other. The result is the same for any number.
 
     Attributes
     ----------
@@ -108,8 +127,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         end. L-BFGS keeps no curve.
     best_loss_ : float or None
         The least of the curve; None with early stopping.
+    validation_loss_curve_ : list of float, or None
+        The loss on the validation set, penalty included, after each epoch; None where there is no such set.
     validation_scores_, best_validation_score_ : list of float, float; or None
-        Accuracy on the held-out rows after each epoch, with early stopping.
+        Accuracy there after each epoch (not for L-BFGS), and the highest.
+    converged_ : bool
+        Whether training ended because nothing improved, or the gradient was small, before `max_iter`.
     n_iter_, t_ : int
         Epochs of the last fit; rows visited in all.
     n_features_in_ : int
@@ -118,12 +141,28 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
     n_layers_, n_outputs_, out_activation_
         Layers with inputs and outputs; outputs; scikit-learn's name of their activation.
 
+    Notes
+    -----
+    First weights and biases are uniform within sqrt(6/(n_in + n_out)), or sqrt(2/...) for logistic units, as in
+    scikit-learn. A change of the rate leaves the velocity of "sgd" alone, as there; schedules and optimizer objects
+    follow PyTorch's form, where the rate multiplies the velocity too.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
     >>> classifier = MLPClassifier((16,), solver="lbfgs", random_state=0, tol=1e-3).fit(X, y)
     >>> classifier.score(X, y) > 0.97
+    True
+
+    A validation set of one's own, another loss, and where a prediction comes from:
+
+    >>> smooth = MLPClassifier((16, 8), activation=["tanh", "gelu"], loss="squared_error", random_state=0, max_iter=500)
+    >>> smooth = smooth.set_params(solver="adamw", learning_rate_init=0.02, early_stopping=True)
+    >>> smooth = smooth.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+    >>> smooth.best_validation_score_ > 0.9, len(smooth.validation_loss_curve_) == smooth.n_iter_
+    (True, True)
+    >>> smooth.explain("da3[0]/dx[2]", X[0]).value < 0  # a longer petal, less of a setosa
     True
     """
 

@@ -20,23 +20,30 @@ Array = NDArray[Any]
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-learn is untyped
-    """A multi-layer perceptron for numbers: half the squared error, or Poisson, minimized by SGD, Adam or L-BFGS.
+    """A multi-layer perceptron for numbers: half the squared error, or another loss, minimized by any optimizer.
 
     Every parameter of scikit-learn 1.9's class is here with its name, meaning and default; those after `max_fun` are
-    additions. With several outputs the squared error is half its *mean* over the outputs, as scikit-learn reports it,
-    and the gradient is that loss's own. Scikit-learn steps along n_outputs times the data term's gradient, so its runs
-    are repeated here with ``alpha / n_outputs`` and, for SGD, ``n_outputs * learning_rate_init``.
+    additions, and some take more values than there. With several outputs the squared error is half its *mean* over the
+    outputs, as scikit-learn reports it, and the gradient is that loss's own. Scikit-learn steps along n_outputs times
+    the data term's gradient, so its runs are repeated here with ``alpha / n_outputs`` and, for "sgd",
+    ``n_outputs * learning_rate_init``; for "adam", which divides by the gradient's size, with ``epsilon / n_outputs``.
 
     Parameters
     ----------
-    loss : {"squared_error", "poisson"}
-        "poisson" is for counts, y >= 0: its output is exp(z), and half its deviance, summed over the outputs, the loss.
+    loss : str or Loss
+        "squared_error" as above. "poisson" is for counts, y >= 0: its output is exp(z), and half its deviance, summed
+        over the outputs, the loss. Any other of the library's by its own convention ("absolute_error", "huber",
+        ``Quantile(0.9)``, ...) or one of your own, ``Loss("cauchy", "log(1 + (a - y)^2)")``.
     hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate, learning_rate_init, power_t, max_iter
         As for `MLPClassifier`.
     shuffle, random_state, tol, verbose, warm_start, momentum, nesterovs_momentum, early_stopping, validation_fraction
         Likewise; with early stopping the score is R2, the coefficient of determination.
-    beta_1, beta_2, epsilon, n_iter_no_change, max_fun, dropout, penalty, threads
+    beta_1, beta_2, epsilon, n_iter_no_change, max_fun
         Likewise.
+    output_activation : str or Activation, optional
+        By default the plainest that the loss is defined for: "identity", else "exp", "sigmoid" or "softmax".
+    dropout, penalty, callbacks, progress, threads
+        As for `MLPClassifier`.
 
     Attributes
     ----------
@@ -44,8 +51,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
         The fitted network, with everything that a `Network` can do.
     coefs_, intercepts_, loss_, loss_curve_, best_loss_, n_iter_, t_, n_layers_, n_outputs_, out_activation_
         As for `MLPClassifier`.
-    validation_scores_, best_validation_score_
-        R2 on the held-out rows after each epoch, and its highest, with early stopping; else None.
+    validation_loss_curve_, validation_scores_, best_validation_score_, converged_
+        Likewise; the score is R2.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Where X has names.

@@ -16,8 +16,12 @@ MODULES = (
     "network.js",
     "numbers.js",
     "bar.js",
+    "paths.js",
+    "tangent.js",
     "story.js",
+    "verdict.js",
     "equation.js",
+    "exercise.js",
     "studio.js",
 )
 """Each may import from those before it; names are unique among them, as a notebook gets them as one module."""

@@ -2,6 +2,7 @@
 import { barView } from "./bar.js";
 import { html } from "./dom.js";
 import { equationView } from "./equation.js";
+import { exerciseView } from "./exercise.js";
 import { loadMathFont } from "./fonts.js";
 import { withLit } from "./lit.js";
 import { networkView } from "./network.js";
@@ -9,7 +10,7 @@ import { numbersView } from "./numbers.js";
 import { storyView } from "./story.js";
 
 /** Where each view stands: two columns where there is room, else one after the other. */
-const PLACES = { top: [barView], seen: [networkView], told: [storyView, equationView], below: [numbersView] };
+const PLACES = { top: [barView], seen: [networkView, equationView], told: [storyView, exerciseView], below: [numbersView] };
 
 /** @param {{model: import("./dom.js").Model, el: Element}} host @returns {() => void} what takes it down again */
 function render({ model: host, el }) {

@@ -9,8 +9,8 @@ export function barView(model) {
     click: () => model.send({ do: model.get("training").running ? "pause" : "play" }) }, "Play");
   const button = (name, message) =>
     html("button", { type: "button", "data-do": message.do, click: () => model.send(message) }, name);
-  const step = html("output", { "data-part": "step" });
-  const loss = html("output", { "data-part": "loss" });
+  const step = html("span", { "data-part": "step" });
+  const loss = html("span", { "data-part": "loss" });
   const notice = html("p", { role: "status", class: "notice" });
   const element = html("header", { class: "bar" }, html("h1", {}, "backstory studio"), presets, play,
     button("Step", { do: "step", by: "epoch" }), button("Reset", { do: "reset" }), step, loss, notice);

@@ -11,6 +11,8 @@
  * @typedef {object} Layout
  * @property {boolean} down  whether layers follow each other downwards
  * @property {boolean} dense  whether there are too many units for more than a line each
+ * @property {number} lines  how many lines of text a unit has
+ * @property {boolean} tight  whether units are too narrow for a number's usual digits
  * @property {number} width
  * @property {number} height
  * @property {Map<string, Box>} nodes  by name, targets included
@@ -18,7 +20,8 @@
  */
 
 const ROOMY = { w: 80, h: 50, across: 122, free: 50, beside: 50 };
-const DENSE = { w: 92, h: 24, across: 104, free: 44, beside: 20 };
+const DENSE = { w: 88, h: 24, across: 66, free: 24, beside: 20 };
+const LEAST_WIDTH = 58;
 const TARGET_BOX = { w: 74, h: 26, apart: 8 };
 const MANY_UNITS = 6;
 const FEW_UNITS = 3;
@@ -36,10 +39,11 @@ export function layout(net, room) {
 function laidOut(net, down, room) {
   const most = Math.max(...net.columns.map((column) => column.nodes.length + (column.more ? 1 : 0)));
   const dense = most > MANY_UNITS;
-  const size = dense ? DENSE : ROOMY;
+  const size = { ...(dense && !down ? DENSE : ROOMY) };
+  if (down) size.w = Math.max(LEAST_WIDTH, Math.min(size.w, (room - 30) / most - 6));
   const starts = columnStarts(net, down ? size.h : size.w, size.across, size.free, down);
   const spread = Math.min(size.w * 1.9, (room - 30 - size.w) / Math.max(most - 1, 1));
-  const pitch = down ? Math.max(size.w + 14, spread) : size.h + size.beside + (most <= FEW_UNITS ? 36 : 0);
+  const pitch = down ? Math.max(size.w + 6, spread) : size.h + size.beside + (most <= FEW_UNITS ? 36 : 0);
   const head = net.columns.some((column) => column.title) ? HEAD_ROOM : 0;
   const margin = { x: 14, y: 26 + head };
   const middle = (most - 1) / 2;
@@ -70,9 +74,9 @@ function laidOut(net, down, room) {
   for (const box of boxes) box.x -= Math.min(left, 0);
   for (const title of titles) if (title.anchor !== "start") title.x -= Math.min(left, 0);
   return {
-    down, dense, nodes, titles,
+    down, dense, lines: dense && !down ? 1 : 2, tight: size.w < 70, nodes, titles,
     width: Math.max(...boxes.map((box) => box.x + box.w / 2)) + margin.x,
-    height: Math.max(...boxes.map((box) => box.y + box.h / 2)) + 26,
+    height: Math.max(...boxes.map((box) => box.y + box.h / 2), ...titles.map((title) => title.y - 10)) + 26,
   };
 }
 

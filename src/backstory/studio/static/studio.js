@@ -7,6 +7,7 @@ import { loadMathFont } from "./fonts.js";
 import { withLit } from "./lit.js";
 import { networkView } from "./network.js";
 import { numbersView } from "./numbers.js";
+import { scrollKeeper } from "./scrolling.js";
 import { storyView } from "./story.js";
 
 /** Where each view stands: two columns where there is room, else one after the other. */
@@ -19,11 +20,17 @@ function render({ model: host, el }) {
   const placed = Object.entries(PLACES).map(([place, views]) => [place, views.map((view) => view(model))]);
   const views = placed.flatMap(([, made]) => made);
   const columns = placed.map(([place, made]) => html("div", { class: place }, ...made.map((view) => view.element)));
-  el.replaceChildren(html("div", { class: "studio" }, html("div", { class: "places" }, ...columns)));
-  const calls = views.flatMap((view) => view.keys.map((key) => [`change:${key}`, view.update]));
+  const root = html("div", { class: "studio" }, html("div", { class: "places" }, ...columns));
+  el.replaceChildren(root);
+  const keeper = scrollKeeper(root);
+  const calls = views.flatMap((view) => view.keys.map((key) => [`change:${key}`, () => (view.update(), keeper.soon())]));
   for (const [name, call] of calls) model.on(name, call);
   for (const view of views) view.update();
-  return () => calls.forEach(([name, call]) => model.off(name, call));
+  keeper.soon();
+  return () => {
+    calls.forEach(([name, call]) => model.off(name, call));
+    keeper.stop();
+  };
 }
 
 export default { render };

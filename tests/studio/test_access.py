@@ -1,0 +1,80 @@
+"""Everyone can use the page: axe-core finds nothing serious in any view, light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import pytest
+
+SEVERE = ("serious", "critical")
+OPEN = (
+    '[data-node="h1"]',
+    '[data-address="w5"]',
+    "[data-do=scrub]",
+    "[data-do=after]",
+    "[data-do=numbers]",
+    "[data-sort=address]",
+)
+"""What is clicked so that all there is stands on the page at once."""
+
+
+@pytest.fixture(scope="module")
+def axe():
+    package = pytest.importorskip("axe_playwright_python", reason="axe-core comes with axe-playwright-python")
+    return (files(package) / "axe.min.js").read_text(encoding="utf-8")
+
+
+def found(page):
+    """Return what axe-core holds against the page, with where."""
+    result = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    return [
+        (each["impact"], each["id"], [node["html"][:120] for node in each["nodes"]][:3])
+        for each in result["violations"]
+        if each["impact"] in SEVERE
+    ]
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing_serious_in_any_view(page, axe, scheme, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.evaluate(axe)  # not add_script_tag: the page's policy lets no foreign script in
+    assert found(page) == [], "as it opens"
+    for selector in OPEN:
+        page.click(selector)
+    page.wait_for_selector(".numbers tbody tr")
+    page.wait_for_timeout(600)  # what scrolls is looked over after each change
+    assert found(page) == [], "all open"
+
+
+def test_axe_is_really_asked(page, axe):
+    page.evaluate(axe)
+    page.evaluate("document.querySelector('textarea').removeAttribute('aria-label')")
+    assert "label" in json.dumps(found(page))
+
+
+def test_one_heading_of_the_first_rank_and_names_for_all_parts(page):
+    assert page.locator("h1").count() == 1
+    assert page.locator("main").count() == 1
+    unnamed = page.eval_on_selector_all(
+        "[data-part=network] section, [data-part] svg, section",
+        "found => found.filter((each) => !each.ariaLabel && !each.getAttribute('aria-labelledby')).length",
+    )
+    assert unnamed == 0
+
+
+def test_numbers_that_change_by_themselves_are_not_read_aloud(page):
+    live = page.eval_on_selector_all(
+        "[aria-live], [role=status], output", "found => found.map((each) => each.dataset.part)"
+    )
+    assert "step" not in live
+    assert "loss" not in live
+
+
+def test_nothing_moves_where_motion_is_reduced(page):
+    moving = page.evaluate(
+        "[...document.querySelectorAll('.studio *')].filter((each) => getComputedStyle(each).transitionDuration !== '0s'"
+        " || getComputedStyle(each).animationName !== 'none').length"
+    )
+    assert moving == 0

@@ -51,7 +51,7 @@ class Graph:
     def __init__(self, dtype: str, names: Iterable[str] = ()) -> None:
         self.onnx, self.dtype = library(), dtype
         self.nodes: list[Any] = []
-        self.constants: dict[str, Any] = {}
+        self.constants: dict[Any, Any] = {}
         self.taken = set(names)
         self.prefix = ""
 
@@ -67,10 +67,10 @@ class Graph:
     def constant(self, value: Any, name: str = "", dtype: Any = None) -> str:
         """A constant; plain numbers that are equal are one."""
         array = np.asarray(value, dtype=object if isinstance(value, list) and _text(value) else dtype or self.dtype)
-        key = name or f"{array.dtype.name}_{array!r}"
-        if name or key not in self.constants:
-            called = self.free(name or "constant")
-            self.constants[key] = _tensor(self.onnx, array, called)
+        content = tuple(array) if array.dtype == object else array.tobytes()
+        key = (name, array.dtype.str, array.shape, content)
+        if key not in self.constants:
+            self.constants[key] = _tensor(self.onnx, array, self.free(name or "constant"))
         return str(self.constants[key].name)
 
     def add(self, operator: str, *inputs: str, name: str = "", domain: str = "", **attributes: Any) -> str:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from numpy.typing import NDArray
 
 from backstory.data.columns import Number
 from backstory.data.frame import MISSING
-from backstory.errors import ConfigurationError
 from backstory.expressions import Call, to_c, to_text, walk
 from backstory.expressions.c import DOUBLE, HELPERS, SINGLE, c_number
 from backstory.functions import Activation
+from backstory.interop.c_text import c_name, c_string, comment, quoted, wrapped
 from backstory.interop.encoding import PRESSED, codes, inputs, scaled
 from backstory.interop.trained import Trained
 
 Array = NDArray[Any]
 
-_WIDTH = 100
+_NAMES = ("classes", "code", "dense", "encode", "find", "missing", "predict", "pressed", "put", "same")
+"""What functions and constants of the file are called, after its name."""
 _SOFTMAX = """\
 static void {name}(real *z, long n)
 {{
@@ -92,22 +92,6 @@ def write(trained: Trained, name: str) -> bytes:
     return "\n".join(_Program(trained, c_name(name)).parts()).encode("ascii")
 
 
-def c_name(name: str) -> str:
-    """The name itself, if names of C may begin with it.
-
-    Raises
-    ------
-    ConfigurationError
-        It has other characters than letters, digits and underscores, or begins with none of the letters.
-    """
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
-        raise ConfigurationError(
-            f"The name of exported C code must be letters, digits and underscores, a letter first. Got {name!r}; "
-            "pass name='net', say."
-        )
-    return name
-
-
 class _Program:
     """Writes the parts of the file in order."""
 
@@ -120,19 +104,7 @@ class _Program:
 
     def _function_names(self) -> dict[Activation, str]:
         """A C name for each activation that is not the identity."""
-        taken = {
-            "dense",
-            "predict",
-            "classes",
-            "code",
-            "encode",
-            "find",
-            "missing",
-            "put",
-            "same",
-            "pressed",
-            *(name for name, _, _ in HELPERS.values()),
-        }
+        taken = {*_NAMES, *(name for name, _, _ in HELPERS.values())}
         found: dict[Activation, str] = {}
         for row in self.trained.spec.activations:
             if row in found or row.name == "identity":
@@ -210,13 +182,12 @@ class _Program:
             if b is not None:
                 yield self.array(f"b{layer}", b)
 
-    def array(self, name: str, values: Array, kind: str = "real") -> str:
-        """A constant array."""
-        suffix = self.suffix if kind == "real" else DOUBLE
-        numbers = [f"{value!s}{suffix}" for value in values.ravel()]
+    def array(self, name: str, values: Array) -> str:
+        """A constant array of numbers of the network's dtype."""
+        numbers = [f"{value!s}{self.suffix}" for value in values.ravel()]
         lines = "\n".join(wrapped(numbers))
         shape = " x ".join(map(str, values.shape))
-        return f"static const {kind} {self.name}_{name}[{values.size}] = {{ /* {shape} */\n{lines}\n}};\n"
+        return f"static const real {self.name}_{name}[{values.size}] = {{ /* {shape} */\n{lines}\n}};\n"
 
     def helpers(self) -> Iterator[str]:
         """What the activations need and ``math.h`` lacks."""
@@ -329,44 +300,3 @@ class _Program:
         if table is None or table.classes is not None:
             return value
         return f"{value} * {c_number(table.aim.scale)} + {c_number(table.aim.mean)}"
-
-
-def wrapped(numbers: Iterable[str]) -> Iterator[str]:
-    """Numbers with commas, on lines of a sensible width."""
-    line = "   "
-    for number in numbers:
-        if len(line) + len(number) + 2 > _WIDTH:
-            yield line
-            line = "   "
-        line += f" {number},"
-    yield line
-
-
-def comment(text: str) -> str:
-    r"""A text that neither ends a comment of C nor opens another: ASCII, on one line.
-
-    >>> comment("a*/b")
-    'a*\\/b'
-    """
-    return quoted(text)[1:-1].replace('\\"', '"')
-
-
-def quoted(value: Any) -> str:
-    r"""A value in quotation marks, likewise; JSON's escapes stand for what is not plain.
-
-    >>> quoted('"ö"')
-    '"\\"\\u00f6\\""'
-    """
-    text = json.dumps(str(value)).replace("*/", "*\\/").replace("/*", "/\\*")
-    return text.replace("??", "?\\u003f")  # no trigraph, such as that for a backslash at a line's end
-
-
-def c_string(text: str) -> str:
-    r"""A text as a string of C, UTF-8 in octal where it is not plain.
-
-    >>> c_string('ö "1"??/')
-    '"\\303\\266 \\"1\\"\\?\\?/"'
-    """
-    plain = {ord('"'): '\\"', ord("\\"): "\\\\", ord("?"): "\\?"}
-    data = text.encode("utf-8", "surrogatepass")
-    return '"' + "".join(plain.get(byte, chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in data) + '"'

@@ -7,7 +7,7 @@ const NARROWEST = 84;
 const LABELED = 128;
 const DOWN = 84;
 const RADIUS = 23;
-const HALF = 9;
+const HALF = 10.5;
 const MOST_LABELS = 8;
 /** How far along its line a parameter is named: where lines of neighbors are apart. */
 const WAY = 0.29;
@@ -25,7 +25,8 @@ export function pictureView(data, room, state, links, point) {
   const { columns, lines, attached } = data.drawing;
   const across = Math.min(Math.max(room / columns.length, NARROWEST), WIDEST);
   const places = placesOf(columns, across);
-  const isLabeled = across >= LABELED && lines.filter((line) => line.carries !== null).length <= MOST_LABELS;
+  const isRoomy = across >= LABELED;
+  const isLabeled = isRoomy && lines.filter((line) => line.carries !== null).length <= MOST_LABELS;
   const width = columns.length * across;
   const height = 64 + DOWN * Math.max(...columns.map((column) => column.nodes.length + (column.more > 0 ? 1 : 0)));
   const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "The network" });
@@ -78,8 +79,16 @@ export function pictureView(data, room, state, links, point) {
     }
     const at = /** @type {[number, number]} */ ([x1 + WAY * (x2 - x1), y1 + WAY * (y2 - y1)]);
     const value = svg("tspan", { class: "number" });
-    const where = { x: at[0] + (isLabeled ? 0 : 9), y: at[1] + 4, class: `label${isLabeled ? "" : " seldom"}` };
-    const label = svg("text", { ...where, "aria-hidden": true }, ...lettered(data, line.carries), " ", value);
+    const beside = isLabeled ? [0, 4] : isRoomy ? [9, 4] : [12, -27];
+    const where = { x: at[0] + beside[0], y: at[1] + beside[1], class: `label${isLabeled ? "" : " seldom"}` };
+    const anchor = isRoomy && !isLabeled ? "start" : "middle";
+    const label = svg(
+      "text",
+      { ...where, "text-anchor": anchor, "aria-hidden": true },
+      ...lettered(data, line.carries),
+      " ",
+      value,
+    );
     const handle = isLabeled
       ? label
       : svg("g", {}, svg("circle", { cx: at[0], cy: at[1], r: 4, class: "disc" }), label);
@@ -90,7 +99,8 @@ export function pictureView(data, room, state, links, point) {
   }
   columns.forEach((column, number) => {
     const x = (number + 0.5) * across;
-    if (column.title) drawing.append(svg("text", { x, y: 16, class: "head" }, column.title));
+    const y = isRoomy ? 16 : 10 + 14 * (number % 2); // titles of narrow columns would run into each other
+    if (column.title) drawing.append(svg("text", { x, y, class: "head" }, column.title));
     for (const place of column.nodes) {
       const [, y] = places.get(place);
       const value = svg("text", { x, y: y + RADIUS + 14, class: "value", "aria-hidden": true });

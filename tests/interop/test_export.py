@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,19 @@ def test_a_full_disk_leaves_the_old_file(format, tmp_path, monkeypatch):
         bs.Network([2, 1], seed=0).export(path, format=format)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["net"]
+
+
+@pytest.mark.parametrize(
+    ("library", "message"),
+    [
+        ("onnx", "^ONNX files need the extra 'onnx'; 'onnx' is missing. Run: pip install 'backstory.onnx.'.$"),
+        ("torch", "^A PyTorch module needs PyTorch; 'torch' is missing. Run: pip install torch.$"),
+    ],
+)
+def test_a_library_that_is_missing(library, message, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(bs.ConfigurationError, match=message):
+        bs.Network([2, 1], seed=0).export(tmp_path / "net", format=library)
 
 
 def test_no_folder(tmp_path):

@@ -182,7 +182,7 @@ def export(
     """Write a model for other programs.
 
     As an ONNX graph, as C or Python source that needs nothing but the mathematics of the language, as NumPy arrays, or
-    as PyTorch's state. All but the last take the raw columns of the table that the model was trained on.
+    as PyTorch's state. The first three take the raw columns of the table that the model was trained on.
     """
     from backstory.cli.export import run
 

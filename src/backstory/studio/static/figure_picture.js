@@ -78,24 +78,11 @@ export function pictureView(data, room, state, links, point) {
       continue;
     }
     const at = /** @type {[number, number]} */ ([x1 + WAY * (x2 - x1), y1 + WAY * (y2 - y1)]);
-    const value = svg("tspan", { class: "number" });
-    const beside = isLabeled ? [0, 4] : isRoomy ? [9, 4] : [12, -27];
-    const where = { x: at[0] + beside[0], y: at[1] + beside[1], class: `label${isLabeled ? "" : " seldom"}` };
-    const anchor = isRoomy && !isLabeled ? "start" : "middle";
-    const label = svg(
-      "text",
-      { ...where, "text-anchor": anchor, "aria-hidden": true },
-      ...lettered(data, line.carries),
-      " ",
-      value,
-    );
-    const handle = isLabeled
-      ? label
-      : svg("g", {}, svg("circle", { cx: at[0], cy: at[1], r: 4, class: "disc" }), label);
+    const { element, value } = handleOf(data, line.carries, at, isLabeled, isRoomy);
     const wire = svg("g", {}, svg("line", { x1, y1, x2, y2, class: "reach" }), shape);
-    part(line.carries, at, value, svg("g", {}, handle), wire);
+    part(line.carries, at, value, element, wire);
     drawing.append(wire);
-    handles.push(parts.at(-1).element);
+    handles.push(element);
   }
   columns.forEach((column, number) => {
     const x = (number + 0.5) * across;
@@ -166,6 +153,18 @@ export function pictureView(data, room, state, links, point) {
     drawing,
   );
   return { element, update, light };
+}
+
+/** A parameter's name and value on its line; where not all have room, a knob that shows them when chosen or lit. */
+function handleOf(data, place, [x, y], isLabeled, isRoomy) {
+  const value = svg("tspan", { class: "number" });
+  const [dx, dy, anchor] = isLabeled ? [0, 4, "middle"] : isRoomy ? [9, 4, "start"] : [12, -27, "middle"];
+  const where = { x: x + dx, y: y + dy, "text-anchor": anchor, class: "label", "aria-hidden": true };
+  const label = svg("text", where, ...lettered(data, place), " ", value);
+  if (isLabeled) return { value, element: svg("g", {}, label) };
+  const stem = svg("line", { x1: x, y1: y, x2: x + dx, y2: y + dy, class: "reach" });
+  const knob = svg("circle", { cx: x, cy: y, r: 4, class: "disc" });
+  return { value, element: svg("g", {}, svg("g", { class: "seldom" }, stem, label), knob) };
 }
 
 /** Let something be dragged up and down with a mouse; fingers use the slider, as they scroll here. */

@@ -153,3 +153,15 @@ def test_no_part_is_wider_than_a_phone(page):
         page.click("[data-address] >> nth=0")
         page.wait_for_selector("[data-part=weight]:not([hidden])")
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+
+
+def test_any_weight_of_a_large_network_is_reached_by_its_address(page, served):
+    choose(page, "digits")
+    page.fill("input[name=address]", "w1[30->25]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector('[data-address="w1[30->25]"].selected')
+    assert "w1[30->25]" in page.inner_text("[data-part=weight] h3")
+    assert page.locator(".line.path").count() == 1 + 10 + 10  # itself, to all outputs, and on to the loss
+    page.fill("input[name=address]", "w1[300->25]")
+    page.keyboard.press("Enter")
+    served.waits_for(lambda state: "w1[300->25]" in (state["notice"] or ""))

@@ -11,14 +11,14 @@ export function numbersView(model) {
   const open = html("button", { type: "button", "data-do": "numbers", "aria-expanded": "false",
     click: () => model.send({ do: "numbers", on: !model.get("numbers") }) }, "Show the table");
   const save = html("button", { type: "button", "data-do": "csv", hidden: true, click: download }, "Download as CSV");
-  const caption = html("caption", {});
+  const caption = html("p", { class: "about", hidden: true });
   const heads = NUMBER_COLUMNS.map(([key, title]) => html("th", { scope: "col" },
     html("button", { type: "button", "data-sort": key, click: () => sort(key) }, title)));
   const body = html("tbody", {});
   const table = html("div", { class: "scroll", hidden: true, tabindex: 0, role: "region", "aria-label": "Table of the parameters" },
-    html("table", { class: "numbers" }, caption, html("thead", {}, html("tr", {}, ...heads)), body));
+    html("table", { class: "numbers" }, html("thead", {}, html("tr", {}, ...heads)), body));
   const element = html("section", { "data-part": "numbers", "aria-labelledby": "numbers-title" },
-    html("h2", { id: "numbers-title" }, "Numbers"), html("div", { class: "row" }, open, save), table);
+    html("h2", { id: "numbers-title" }, "Numbers"), html("div", { class: "row" }, open, save), caption, table);
   /** @type {Map<string, HTMLElement>} */
   const rows = new Map();
   let by = "";
@@ -52,7 +52,7 @@ export function numbersView(model) {
     const numbers = model.get("numbers");
     set(open, { "aria-expanded": String(Boolean(numbers)) });
     open.textContent = numbers ? "Hide the table" : "Show the table";
-    table.hidden = save.hidden = !numbers;
+    table.hidden = save.hidden = caption.hidden = !numbers;
     if (!numbers) return;
     const { rows: found, total, step } = numbers;
     const which = found.length < total

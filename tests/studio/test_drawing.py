@@ -1,4 +1,4 @@
-"""What the picture of a network holds: every unit and parameter, and of a large one what the asked weight goes through."""
+"""What the picture of a network holds: every unit and parameter; of a large one what the asked weight goes through."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ NARROW = {"width": 390, "height": 844}
 
 
 def choose(page, preset):
+    page.evaluate("document.querySelector('[data-part=network] svg').id = 'before'")
     page.select_option("select[name=preset]", preset)
-    shown = "input" if PRESETS[preset].formulas else "x[0]"
-    page.wait_for_selector(f'[data-node="{shown}"]' if shown != "input" else "[data-node].input")
+    page.wait_for_selector("[data-part=network] svg:not(#before) [data-node]")
 
 
 def test_every_parameter_is_drawn_with_its_value(page, served):
@@ -45,12 +45,17 @@ def test_a_click_on_a_handle_chooses_that_weight(page, served, width):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("preset", list(PRESETS))
-def test_no_label_covers_another(page, preset, width):
+def test_no_label_covers_another(page, width):
     page.set_viewport_size({"width": width, "height": 844})
+    labelled = [preset for preset in PRESETS if labels_do_not_touch(page, preset)]
+    assert {"chain", "mazur", "xor"} <= {*labelled}
+
+
+def labels_do_not_touch(page, preset):
+    """Look at each pair of labels and units; labels of many weights show only where they are pointed at."""
     choose(page, preset)
     if not page.locator("svg.labelled").count():
-        pytest.skip("labels of many weights show only where they are pointed at")
+        return False
     boxes = page.eval_on_selector_all(
         ".handle text, .node > rect",
         "found => found.map((each) => { const box = each.getBoundingClientRect();"
@@ -59,6 +64,7 @@ def test_no_label_covers_another(page, preset, width):
     for (one, *a), (other, *b) in itertools.combinations(boxes, 2):
         wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
         assert min(wide, high) < 4, f"{one} and {other} lie on each other"
+    return True
 
 
 def test_a_weight_is_dragged_and_the_loss_moves(page, served):
@@ -71,7 +77,7 @@ def test_a_weight_is_dragged_and_the_loss_moves(page, served):
     served.waits_for(lambda state: state["values"]["parameters"]["w5"] == pytest.approx(0.8))
     after = served.session.state()["values"]["loss"]
     assert after > before
-    page.wait_for_function(f"document.querySelector('[data-node=L]').textContent.includes('{after:.4g}')")
+    page.wait_for_selector(f'[data-node=L]:has-text("{after:.4g}")')
 
 
 def test_the_keyboard_alone_chooses_and_changes_a_weight(page, served):
@@ -101,7 +107,7 @@ def test_focus_and_caret_survive_training(page, served):
     page.evaluate("window.held = document.activeElement")
     served.session.handle({"do": "step"})
     served.session.handle({"do": "step"})
-    page.wait_for_function("document.querySelector('[data-part=step]').textContent.includes('2')")
+    page.wait_for_selector('[data-part=step]:has-text("2")')
     assert page.evaluate("window.held === document.activeElement")
 
 

@@ -78,3 +78,11 @@ def test_nothing_moves_where_motion_is_reduced(page):
         ".filter((style) => style.transitionDuration !== '0s' || style.animationName !== 'none').length"
     )
     assert moving == 0
+
+
+def test_formulas_are_set_in_the_font_that_comes_with_the_page(page, served):
+    served.session.handle({"do": "select", "quantity": "w1"})
+    page.wait_for_selector("[data-part=story] math")
+    assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('16px \"STIX Two Math\"', '∂σ'))")
+    loaded = page.evaluate("[...document.fonts].filter((face) => face.status === 'loaded').map((face) => face.family)")
+    assert [family.strip('"') for family in loaded] == ["STIX Two Math"]

@@ -39,6 +39,14 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
+let ids = 0;
+
+/** Return an id that no other element has, though a notebook may show several studios. */
+export function newId(word) {
+  ids += 1;
+  return `studio-${word}-${ids}-${Math.random().toString(36).slice(2, 8)}`;
+}
+
 /** Make nodes of what the server's own printers wrote; nothing in it runs, and it holds no person's markup. */
 export function fragment(markup) {
   const found = document.createDocumentFragment();

@@ -1,6 +1,6 @@
 /** The network as a picture: units with their values, weights as lines; a click asks for the story of what it hits. */
 import { cardView } from "./card.js";
-import { html } from "./dom.js";
+import { html, newId } from "./dom.js";
 import { layout } from "./layout.js";
 import { drawnNetwork } from "./picture.js";
 import { scrubView } from "./scrub.js";
@@ -9,15 +9,16 @@ const KEYS_HINT = "Arrow keys move along the network, Enter chooses.";
 
 /** @param {import("./dom.js").Model} model @returns {import("./dom.js").View} */
 export function networkView(model) {
-  const hint = html("p", { class: "hidden", id: "network-keys" }, KEYS_HINT);
+  const keys = newId("keys");
+  const hint = html("p", { class: "hidden", id: keys }, KEYS_HINT);
   const stage = html("div", { class: "stage" });
   const more = html("form", { class: "address", submit: chooseTyped });
   const typed = html("input", { name: "address", spellcheck: "false", autocomplete: "off", size: 12 });
   more.append(html("label", {}, "Any weight, bias or unit: ", typed), html("button", { type: "submit" }, "Show"));
   const scrub = scrubView(model, () => paint());
   const card = cardView(model);
-  const element = html("section", { "data-part": "network", "aria-labelledby": "network-title" },
-    html("h2", { id: "network-title" }, "Network"), hint, stage, more, card.element, scrub.element);
+  const element = html("section", { "data-part": "network", "aria-label": "Network" },
+    html("h2", {}, "Network"), hint, stage, more, card.element, scrub.element);
   /** @type {ReturnType<typeof drawnNetwork> | null} */
   let picture = null;
   let room = 0;
@@ -37,6 +38,7 @@ export function networkView(model) {
     const held = stage.contains(document.activeElement) ? picture?.current() : null;
     room = stage.clientWidth;
     picture = drawnNetwork(net, layout(net, room || 640), model);
+    picture.svg.setAttribute("aria-describedby", keys);
     const scale = Math.max(room > 600 ? 0.6 : 0.72, Math.min(picture.down ? 1.15 : 1.7, (room || 640) / picture.width));
     picture.svg.style.width = `${picture.width * scale}px`;
     stage.replaceChildren(picture.svg);

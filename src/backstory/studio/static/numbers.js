@@ -17,8 +17,8 @@ export function numbersView(model) {
   const body = html("tbody", {});
   const table = html("div", { class: "scroll", hidden: true, tabindex: 0, role: "region", "aria-label": "Table of the parameters" },
     html("table", { class: "numbers" }, html("thead", {}, html("tr", {}, ...heads)), body));
-  const element = html("section", { "data-part": "numbers", "aria-labelledby": "numbers-title" },
-    html("h2", { id: "numbers-title" }, "Numbers"), html("div", { class: "row" }, open, save), caption, table);
+  const element = html("section", { "data-part": "numbers", "aria-label": "Numbers" },
+    html("h2", {}, "Numbers"), html("div", { class: "row" }, open, save), caption, table);
   /** @type {Map<string, HTMLElement>} */
   const rows = new Map();
   let by = "";

@@ -8,7 +8,7 @@ const MOST_LABELS = 12;
 /** Draw a picture once; `paint` puts numbers in, `light` shows what is pointed at. */
 export function drawnNetwork(net, plan, model) {
   const root = svg("svg", { viewBox: `0 0 ${plan.width} ${plan.height}`, role: "group", "aria-label": "The network",
-    "aria-describedby": "network-keys", class: `${plan.dense ? "dense" : "roomy"}${plan.tight ? " tight" : ""}` });
+    class: `${plan.dense ? "dense" : "roomy"}${plan.tight ? " tight" : ""}` });
   const layers = ["strokes", "hits", "satellites", "nodes", "handles"].map((name) => svg("g", { class: name }));
   const [strokes, hits, satellites, nodes, handles] = layers;
   root.append(...layers);

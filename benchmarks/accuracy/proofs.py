@@ -1,12 +1,7 @@
-"""`python -m benchmarks.accuracy`: what is reached on MNIST and on XOR, from how many seeds.
-
-Its figures stand in docs/proofs.md.
-"""
+"""What is reached on MNIST and on XOR, from how many seeds."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,24 +81,3 @@ def report_xor(seeds: int) -> None:
                 f"| 2-{hidden}-1 | {name} | {sum(solved[:20])} | {sum(solved)} ({100 * np.mean(solved):.1f} %) |",
                 flush=True,
             )
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
-    runs = parser.add_subparsers(dest="run", required=True)
-    mnist = runs.add_parser("mnist", help="784-128-10, ReLU, Adam, batch 128, 10 epochs")
-    mnist.add_argument("data", type=Path, help="an .npz with X_train, y_train, X_test, y_test (uint8)")
-    mnist.add_argument("--seeds", type=int, default=5)
-    mnist.add_argument("--threads", type=int)
-    xor = runs.add_parser("xor", help="2-2-1 and 2-3-1, logistic")
-    xor.add_argument("--seeds", type=int, default=500)
-    chosen = parser.parse_args()
-    if chosen.run == "mnist":
-        report_mnist(chosen.data, chosen.seeds, chosen.threads)
-    else:
-        report_xor(chosen.seeds)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

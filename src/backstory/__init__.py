@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from backstory.model.network import from_npz as from_npz
     from backstory.model.network import load as load
     from backstory.model.tables import train as train
+    from backstory.reporting.report import TableReport as TableReport
+    from backstory.reporting.report import report as report
     from backstory.story.compare import Comparison as Comparison
     from backstory.story.compare import compare as compare
     from backstory.studio.standalone import figure as figure
@@ -91,6 +93,7 @@ _HOMES = {
     "backstory.model.network": "Gradients Network from_npz load",
     "backstory.model.tables": "train",
     "backstory.configuration": "show_config",
+    "backstory.reporting.report": "TableReport report",
     "backstory.story.compare": "Comparison compare",
     "backstory.studio.standalone": "figure",
     "backstory.studio.widget": "Studio",

@@ -70,11 +70,74 @@ def test_what_train_says(run: Run, tables: Path, tmp_path: Path) -> None:
     assert "120 to train on, 30 held out for validation (drawn with seed 7)" in text
     assert "3 epochs of at most 3" in text
     assert "batches of 20" in text
-    assert "On the 30 rows held out: accuracy" in text
+    assert "On the 30 rows held out accuracy" in text
     assert "The best epoch was chosen by these rows" in text
     net = bs.load(out)
     assert net.spec.sizes == (4, 8, 3)
     assert net.seed == 7
+
+
+MIXED = "width,color,note,when,use,price\n" + "".join(
+    f"{n % 7 + 1},{'red' if n % 3 else '?'},n{n},,{'test' if n % 5 == 0 else 'train'},{n % 7 + n % 3}.5\n"
+    for n in range(60)
+)
+
+
+def test_a_table_of_every_kind_of_column(run: Run, tmp_path: Path) -> None:
+    data, model, page = tmp_path / "t.csv", tmp_path / "m.safetensors", tmp_path / "r.html"
+    data.write_text(MIXED, encoding="utf-8")
+    result = run("train", data, "--target", "price", "--epochs", 5, "--seed", 1, "--out", model, "--report", page)
+    assert result.code == 0, result.err
+    text = " ".join(result.out.split())
+    assert "t.csv: 60 rows, 2 input columns target price: a number, as it holds fractions" in text
+    assert "numbers width categories color left out note: its texts tell rows apart" in text
+    assert "when: all its values are missing" in text
+    assert "38 to train on, 10 held out for validation, 12 kept for the test (drawn with seed 1)" in text
+    assert "On the 12 rows kept for the test rmse" in text
+    assert "The best epoch was chosen by these rows" not in text
+    assert all(part in text for part in ("Course", "Calibration", "What it goes by", "Gradient flow"))
+    assert f"Wrote the report to {page}." in result.out.replace("\n", "")
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    net = bs.load(model)
+    new = {"width": [3], "color": ["mauve"]}
+    assert net.predict(new).shape == (1, 1)
+    assert run("predict", model, data).code == 0
+
+
+def test_options_of_a_table(run: Run, tmp_path: Path) -> None:
+    data, other, model = tmp_path / "t.csv", tmp_path / "v.csv", tmp_path / "m.safetensors"
+    data.write_text(MIXED, encoding="utf-8")
+    other.write_text("\n".join(MIXED.splitlines()[:21]), encoding="utf-8")
+    common = ("--epochs", 2, "--out", model)
+    words = ("--target", "width", "--task", "number", "--drop", "note, use", "--validation", other)
+    text = " ".join(run("train", data, *words, *common).out.split())
+    assert "width: a number, as you said so" in text
+    assert "60 to train on, 20 held out for validation (a table of their own)" in text
+    assert "left out note: you said so" in text
+    result = run("train", data, "--target", "width", "--split", "color", *common)
+    assert "Column 'color' of 't.csv' must hold words that split the table: train, validation or test." in result.err
+    assert "Got '?' in row 0 (line 2)" in result.err
+    result = run("train", data, "--target", "width", "--report", tmp_path / "no" / "r.html", *common)
+    assert "--report must be in a folder that exists. There is no" in result.err
+
+
+def test_a_date_is_refused_with_advice(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "x,when,y\n" + "".join(f"{n},2026-01-{n + 10},{n / 3}\n" for n in range(12)), encoding="utf-8"
+    )
+    result = run("train", tmp_path / "t.csv", "--target", "y")
+    assert (result.code, result.out) == (2, "")
+    assert "must not hold dates or times. Got 2026-01-10 in row 0 (line 2); make numbers of what matters" in result.err
+    assert "or leave the column out with drop (--drop when)." in result.err
+
+
+def test_adult(run: Run, shared: Path, tmp_path: Path) -> None:
+    model = tmp_path / "m.safetensors"
+    result = run("train", shared / "data" / "adult.csv.gz", "--target", "income", "--epochs", 6, "--out", model)
+    assert result.code == 0, result.err
+    found = next(line for line in result.lines if line.startswith("  accuracy"))
+    assert float(found.split()[1]) > 0.845
+    assert "On the 16,281 rows kept for the test" in result.out
 
 
 def test_the_same_command_gives_the_same_model(run: Run, tables: Path, tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ def train(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Rows per step.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of first weights, order of rows, and rows held out.")] = 0,
     threads: Threads = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as a page, .html.")] = None,
 ) -> None:
     """Train a network to predict one column of a table.
 
@@ -129,7 +130,7 @@ def train(
     from backstory.cli.train import run
 
     aim = None if task is None else task.value
-    run(data, target, out, aim, drop, split, validation, hidden, epochs, batch_size, seed, threads)
+    run(data, target, out, aim, drop, split, validation, hidden, epochs, batch_size, seed, threads, report)
 
 
 @app.command()

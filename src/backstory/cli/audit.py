@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from backstory.auditing.audit import audit
 from backstory.auditing.report import Report
-from backstory.cli.report import console
 from backstory.data.files import read
 from backstory.data.frame import Frame
 from backstory.errors import ConfigurationError, nearest
 from backstory.model.network import Network
+from backstory.reporting.terminal import console
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 MODULE_NAME = "audited_file"

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from backstory.checking.verdict import Verdict
-from backstory.cli.report import console
 from backstory.model.formulas import Formulas
 from backstory.model.network import load
+from backstory.reporting.terminal import console
 
 MODEL_SUFFIX = ".safetensors"
 

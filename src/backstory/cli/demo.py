@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from backstory.cli.figures import confusion_counts
-from backstory.cli.report import confusion, console
 from backstory.errors import BackstoryError
 from backstory.model.network import Network
+from backstory.reporting.figures import confusion_counts
+from backstory.reporting.terminal import confusion, console
 from backstory.story.page import sections
 from backstory.story.text import page
 from backstory.training.callbacks import Event

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from backstory.cli.figures import confusion_counts, figures
-from backstory.cli.report import MOST_CLASSES, confusion, console, pairs
 from backstory.data.files import read
 from backstory.data.table import Table
 from backstory.errors import ConfigurationError
 from backstory.model.network import Network, load
+from backstory.reporting.figures import confusion_counts, figures
+from backstory.reporting.terminal import MOST_CLASSES, confusion, console, pairs
 
 
 def open_model(path: Path) -> tuple[Network, Table]:

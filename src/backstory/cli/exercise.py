@@ -9,9 +9,9 @@ from rich.console import Console
 
 from backstory.checking.exercises import Exercise, Kind, exercise, exercises
 from backstory.checking.worksheets import to_latex, to_markdown
-from backstory.cli.report import console, plural
 from backstory.errors import ConfigurationError
 from backstory.model.formulas import Formulas
+from backstory.reporting.terminal import console, plural
 
 FORMS = {".md": to_markdown, ".tex": to_latex}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from backstory.cli.evaluate import open_model
-from backstory.cli.report import plural
 from backstory.cli.train import require_place
 from backstory.data.files import format_of, read, to_text, write
+from backstory.reporting.terminal import plural
 
 
 def run(model: Path, data: Path, out: Path | None, threads: int | None) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from backstory.cli.figures import figures
-from backstory.cli.report import console, pairs, plural
-from backstory.data.columns import KINDS
-from backstory.data.frame import listed
-from backstory.data.table import Table
 from backstory.errors import ConfigurationError
 from backstory.model.recipe import Plan
-from backstory.model.tables import Work, prepare
+from backstory.model.tables import prepare
+from backstory.reporting.report import Seen, described, of_work
+from backstory.reporting.terminal import console, pairs, plural
+from backstory.reporting.text import opening, results
 from backstory.training.history import History
 
 
@@ -29,10 +27,13 @@ def run(
     batch_size: int | None,
     seed: int,
     threads: int | None,
+    page: Path | None,
 ) -> None:
     """Train and save; raises BackstoryError or OSError before anything is written."""
     units = None if hidden is None else hidden_units(hidden)
     require_place(out)
+    if page is not None:
+        require_place(page, "--report")
     work = prepare(
         data,
         target,
@@ -46,18 +47,20 @@ def run(
         seed=seed,
     )
     say = console()
-    say.print(pairs(opening(work)))
+    say.print(pairs(opening(Seen.by(work), work.table, described(work.net))))
     history = work.run(threads)
     work.net.save(out)
     say.print(pairs([("training", course(history, work.plan), "")]))
-    say.print(f"\nOn the {plural(len(work.validation), 'row')} held out:")
-    table = work.table
-    found = figures(
-        table, work.net.predict(table.inputs(work.validation), threads=threads), table.targets(work.validation)
-    )
-    say.print(pairs((f"  {figure.name}", figure.text, figure.remark) for figure in found))
-    say.print("The best epoch was chosen by these rows, so expect a little less on others.")
+    found = of_work(work, threads=threads)
+    if page is not None:
+        page.write_text(found.to_html(), encoding="utf-8")
+    for part in results(found):
+        say.print(part)
+    if not len(work.parts.test):
+        say.print("\nThe best epoch was chosen by these rows, so expect a little less on others.")
     say.print(f"\nSaved {out}. Measure it on other rows: backstory evaluate {out} DATA", markup=False)
+    if page is not None:
+        say.print(f"Wrote the report to {page}.", markup=False)
 
 
 def names(text: str | None) -> list[str]:
@@ -92,39 +95,6 @@ def require_place(out: Path, option: str = "--out") -> None:
         )
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{option} must be in a folder one may write to. {str(folder)!r} is read-only.")
-
-
-def opening(work: Work) -> list[tuple[str, str, str]]:
-    """What is about to happen, as name and value."""
-    table, net, rows = work.table, work.net, work.parts
-    if table.classes is None:
-        aim = f"{table.target}: a number, as {table.aim.reason}"
-    else:
-        aim = f"{table.target}: {plural(len(table.classes), 'class')}, as {table.aim.reason}: {listed(table.classes)}"
-    shape = "-".join(map(str, net.spec.sizes))
-    used = f"{len(rows.train):,} to train on, {len(work.validation):,} held out for validation"
-    test = f", {len(rows.test):,} kept for the test" if len(rows.test) else ""
-    size = f"{plural(len(work.frame), 'row')}, {plural(len(table.columns), 'input column')}"
-    return [
-        ("table", f"{work.frame.name.strip(chr(39))}: {size}", ""),
-        ("target", aim, ""),
-        *kinds(table),
-        ("network", f"{shape}, relu, {net.spec.output.name}, {net.spec.loss.name}, float32", ""),
-        ("rows", f"{used}{test} ({rows.origin})", ""),
-    ]
-
-
-def kinds(table: Table) -> list[tuple[str, str, str]]:
-    """The columns by kind, and those left out with their reasons."""
-    by_kind = {kind: [column.name for column in table.columns if column.kind == kind] for kind in KINDS}
-    lines = [(PLURALS[kind], listed(columns), "") for kind, columns in by_kind.items() if columns]
-    return lines + [
-        ("left out" if not place else "", f"{column.name}: {column.reason}", "")
-        for place, column in enumerate(table.left_out)
-    ]
-
-
-PLURALS = {"number": "numbers", "yes/no": "yes/no", "category": "categories"}
 
 
 def course(history: History, plan: Plan) -> str:

@@ -30,7 +30,7 @@ def whole(title: str, body: str) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title, quote=False)}</title>\n<style>html {{ background: Canvas; }}\n"
+        f"<title>{escape(title)}</title>\n<style>html {{ background: Canvas; }}\n"
         "@media (prefers-color-scheme: dark) { html { background: #16181c; } }\n"
         "@media (prefers-color-scheme: light) { html { background: #fdfdfb; } }\nbody { margin: 0; }</style>\n"
         f"</head>\n<body>\n{body}</body>\n</html>\n"

@@ -53,7 +53,7 @@ class Recipe:
     """
 
     hidden: tuple[int, ...] = _as(
-        (64, 64), "wider gains little on most tables for twice the time; see docs/accuracy.md"
+        (64, 64, 64), "a third layer lowers the error on most tables; layers of 128 do no more, at twice the time"
     )
     activation: str = _as("relu", "GELU and SiLU did worse on most tables at this size")
     learning_rate: float = _as(0.01, "the best of 0.005, 0.01 and 0.02 over all tables")

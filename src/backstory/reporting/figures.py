@@ -1,4 +1,4 @@
-"""The figures that `train` and `evaluate` print, each beside what a constant answer would reach."""
+"""How good a network is on rows: figures, each beside what a constant answer would reach, and the confusion table."""
 
 from __future__ import annotations
 

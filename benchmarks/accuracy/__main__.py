@@ -1,0 +1,55 @@
+"""`python -m benchmarks.accuracy`: how well tables, MNIST and XOR are learned.
+
+The figures of the tables stand in docs/accuracy.md, those of MNIST and XOR in docs/proofs.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+CACHE = Path("benchmarks/results/accuracy.json")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
+    runs = parser.add_subparsers(dest="run", required=True)
+    tables = runs.add_parser("tables", help="bs.train beside scikit-learn's MLP and gradient-boosted trees")
+    tables.add_argument("data", type=Path, help="the folder of the tables")
+    tables.add_argument("--only", default="", metavar="TEXT", help="tables with this in their name")
+    tables.add_argument("--splits", type=int, help="at most so many splits of each")
+    tables.add_argument(
+        "--cache", type=Path, default=Path("benchmarks/results/accuracy.json"), help="what was measured already"
+    )
+    mnist = runs.add_parser("mnist", help="784-128-10, ReLU, Adam, batch 128, 10 epochs")
+    mnist.add_argument("data", type=Path, help="an .npz with X_train, y_train, X_test, y_test (uint8)")
+    mnist.add_argument("--seeds", type=int, default=5)
+    mnist.add_argument("--threads", type=int)
+    xor = runs.add_parser("xor", help="2-2-1 and 2-3-1, logistic")
+    xor.add_argument("--seeds", type=int, default=500)
+    return parser.parse_args()
+
+
+def main() -> int:
+    chosen = read_arguments()
+    if chosen.run == "tables":
+        os.environ.update(dict.fromkeys(THREADS, "1"))
+        from benchmarks.accuracy import page, run  # after the limits, which libraries read when they are loaded
+
+        chosen.cache.parent.mkdir(parents=True, exist_ok=True)
+        print(page.markdown(run.run(chosen.data, chosen.cache, chosen.only, chosen.splits)))
+        return 0
+    from benchmarks.accuracy.proofs import report_mnist, report_xor
+
+    if chosen.run == "mnist":
+        report_mnist(chosen.data, chosen.seeds, chosen.threads)
+    else:
+        report_xor(chosen.seeds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -82,6 +82,16 @@ def test_a_pass_goes_forward_to_the_loss_and_back_and_then_updates(session):
     assert "0.358916" in stages[12]["html"]  # Mazur: w5 after the update
 
 
+def test_a_step_that_takes_all_samples_is_told_as_such(session):
+    session.handle({"do": "preset", "name": "neuron"})
+    session.handle({"do": "scrub"})
+    last = session.state()["scrub"]["stages"][-1]
+    assert last["phase"] == "update"
+    assert "all 4 samples" in last["html"]
+    session.handle({"do": "step"})
+    assert session.state()["values"]["parameters"] == pytest.approx(last["fresh"])
+
+
 def test_a_unit_is_told_by_its_formulas_and_numbers(session):
     session.handle({"do": "unit", "name": "h1"})
     card = session.state()["unit"]

@@ -88,15 +88,23 @@ def _updates(subject: Subject, drawing: Drawing, graph: Graph, row: int, order: 
         here = [each["address"] for each in (*drawing.lines, *drawing.biases) if each["target"] == name]
         here = [each for each in dict.fromkeys(here) if each and each not in told]
         told.update(here)
-        stories = [story for story in (subject.explain(address, row) for address in here) if story.update is not None]
+        stories = [story for address in here if (story := _of_a_step(subject, address, row)).update is not None]
         if stories:
             fresh = {story.by: story.update.new for story in stories if story.update is not None}
             title = f"Update: what leads to {name}"
             yield Stage("update", title, [name], list(fresh), _html(_update(stories), graph), fresh)
 
 
+def _of_a_step(subject: Subject, address: str, row: int) -> Story:
+    """Return the story of a parameter with its update: of this sample alone, or where none is taken alone of all."""
+    story = subject.explain(address, row)
+    return story if story.update is not None else subject.explain(address, row, whole=True)
+
+
 def _update(stories: list[Story]) -> Iterator[Block]:
     """Tell the first of some updates line by line, and of all the old and the new value."""
+    if (batch := stories[0].batch) is not None:
+        yield Paragraph((f"A step is taken with all {len(batch.gradients)} samples, of which this is one.",))
     for story in stories[:1]:
         chained = story.by_deltas or story.chain
         if story.path_count and story.batch is None and story.penalty is None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from backstory.functions import Uniform as Uniform
     from backstory.model.formulas import Formulas as Formulas
     from backstory.model.imports import from_keras as from_keras
+    from backstory.model.imports import from_onnx as from_onnx
     from backstory.model.imports import from_sklearn as from_sklearn
     from backstory.model.imports import from_torch as from_torch
     from backstory.model.network import Gradients as Gradients
@@ -89,7 +90,7 @@ _HOMES = {
     "backstory.functions": "Activation BinaryCrossEntropy Constant CrossEntropy ELU Elastic Huber L1 L2 LeakyReLU Loss "
     "Normal Quantile Uniform",
     "backstory.model.formulas": "Formulas",
-    "backstory.model.imports": "from_keras from_sklearn from_torch",
+    "backstory.model.imports": "from_keras from_onnx from_sklearn from_torch",
     "backstory.model.network": "Gradients Network from_npz load",
     "backstory.model.tables": "train",
     "backstory.configuration": "show_config",

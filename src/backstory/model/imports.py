@@ -162,5 +162,58 @@ def from_keras(
     return _seeded(reader.from_keras(model, output=output, loss=loss, penalty=penalty), seed)
 
 
+def from_onnx(
+    model: Any,
+    *,
+    output: str | Activation | None = None,
+    loss: str | Loss | None = None,
+    penalty: Penalty | None = None,
+    seed: int | None = None,
+) -> Network:
+    """Make a `Network` of an ONNX model, with the same outputs.
+
+    The graph from its one input to its one output of real numbers is a chain of Gemm, MatMul and Add with constants,
+    activations, Softmax, Flatten, Reshape to rows, Identity, Dropout and Cast. An activation may be one operator or
+    several elementwise ones (Sigmoid and Mul are silu): these are recognized by their values. BatchNormalization and
+    other scalings are folded into a layer beside them; see `Network.folded`.
+
+    Parameters
+    ----------
+    model : path or onnx.ModelProto
+        Files with external data are read too. Where only some layers have a bias, the others get one of 0.
+    output : str or Activation, optional
+        Applied last: what the model leaves to its loss.
+    loss : str or Loss, optional
+        A graph has none: by default the one that the output's activation is meant for, cross_entropy for softmax,
+        binary_cross_entropy for sigmoid, poisson for exp, else half_squared_error.
+    penalty, seed
+        As for `Network`. Dropout is an argument of `Network.fit`.
+
+    Returns
+    -------
+    Network
+        It takes rows: images come as rows of their pixels in the order that Flatten gives.
+
+    Raises
+    ------
+    ConfigurationError
+        A node that a network of dense layers cannot hold, which is named; or the package onnx is missing.
+    ModelFileError
+        The file is damaged, or no ONNX model.
+    FileNotFoundError
+        There is none.
+
+    Examples
+    --------
+    ::
+
+        net = bs.from_onnx("model.onnx", output="softmax")
+        print(net.explain("w1[0->0]", X, y))
+    """
+    from backstory.interop import from_onnx as reader
+
+    return _seeded(reader.from_onnx(model, output=output, loss=loss, penalty=penalty), seed)
+
+
 def _seeded(trained: Trained, seed: int | None) -> Network:
     return network_of(dataclasses.replace(trained, seed=read_seed(seed)))

@@ -78,7 +78,9 @@ def from_onnx(
     onnx = library()
     proto = _loaded(onnx, model)
     if proto.functions:
-        proto = onnx.inliner.inline_local_functions(proto)
+        from onnx.inliner import inline_local_functions
+
+        proto = inline_local_functions(proto)
     steps = _Graph(onnx, proto).steps()
     return trained(steps, output=output, loss=loss, penalty=penalty)
 

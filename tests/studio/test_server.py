@@ -108,7 +108,7 @@ def test_a_body_of_100_mb_is_refused_before_it_is_read(client, served):
     try:
         answer = client.post("/do", content=pieces(), headers={"Content-Type": "application/json"})
         assert answer.status_code == 413
-        assert "at most 8 MB" in answer.text
+        assert "at most 16 MB" in answer.text
     except httpx.WriteError:
         pass  # the server had closed before all was sent
     assert client.get("/state").status_code == 200

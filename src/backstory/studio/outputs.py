@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -24,22 +25,28 @@ MOST_INPUTS = 1024
 """Of a row's values that are shown."""
 
 
+_NUMBERS = count(1)
+
+
 class Outputs:
     """What is drawn beside the network, made once for each subject."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
+        self.id = next(_NUMBERS)
 
     def data(self) -> dict[str, Any]:
         """Return what stays as it is while training goes on, as the key `data` holds it."""
         if isinstance(self.subject, FormulasSubject):
             names = list(self.subject.formulas.program.samples)
             X = [[row[name] for name in names] for row in self._rows_of_formulas()] if names else []
-            return {"kind": "formulas", "rows": self.subject.rows, "held_out": 0, "inputs": names, "X": X}
+            rows = self.subject.rows
+            return {"id": self.id, "kind": "formulas", "rows": rows, "held_out": 0, "inputs": names, "X": X}
         assert isinstance(self.subject, NetworkSubject)
         samples = self.subject.samples
         shown = self._shown
         found: dict[str, Any] = {
+            "id": self.id,
             "kind": samples.kind,
             "rows": len(samples),
             "held_out": samples.held_out,
@@ -65,11 +72,12 @@ class Outputs:
     def now(self, row: int) -> dict[str, Any]:
         """Return what training changes, as the key `outputs` holds it."""
         if isinstance(self.subject, FormulasSubject):
-            return {"step": self.subject.steps, "row": row}
+            return {"data": self.id, "step": self.subject.steps, "row": row}
         assert isinstance(self.subject, NetworkSubject)
         samples = self.subject.samples
         x = samples.X[row]
         found = {
+            "data": self.id,
             "step": self.subject.steps,
             "row": row,
             "x": x[:MOST_INPUTS].tolist(),

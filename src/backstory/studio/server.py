@@ -20,7 +20,7 @@ from starlette.routing import Route
 from backstory.studio.assets import ASSETS
 from backstory.studio.session import Session, State
 
-MOST_BYTES = 8 << 20
+MOST_BYTES = 16 << 20
 """Of a message: a table dropped on the page is the longest."""
 MOST_A_SECOND = 100.0
 """Messages; a person who drags a weight sends fewer."""

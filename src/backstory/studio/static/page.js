@@ -56,11 +56,21 @@ function pageModel() {
       .then(async (answer) => answer.ok || take({ notice: await answer.text() }))
       .catch(() => sayLost(true));
 
+  const send = (message) => (sent = sent.then(() => post(message))); // one after the other, as they were meant
+
+  // A link's state is opened once; from then on the session goes its own way, and a reload shows where it has come to.
+  function openLink() {
+    if (location.hash.length > 1) send({ do: "open", link: location.hash });
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  addEventListener("hashchange", openLink);
+  openLink();
+
   return {
     get: (key) => state[key],
     on: (name, call) => (listeners[name] ??= []).push(call),
     off: (name, call) => (listeners[name] = (listeners[name] ?? []).filter((each) => each !== call)),
-    send: (message) => (sent = sent.then(() => post(message))), // one after the other, as they were meant
+    send,
   };
 }
 

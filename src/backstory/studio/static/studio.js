@@ -1,5 +1,6 @@
 /** The studio: its views in their places. `render` is what page and notebooks call. */
 import { barView } from "./bar.js";
+import { dataView } from "./data.js";
 import { html } from "./dom.js";
 import { equationView } from "./equation.js";
 import { exerciseView } from "./exercise.js";
@@ -8,10 +9,17 @@ import { withLit } from "./lit.js";
 import { networkView } from "./network.js";
 import { numbersView } from "./numbers.js";
 import { scrollKeeper } from "./scrolling.js";
+import { setupView } from "./setup.js";
 import { storyView } from "./story.js";
+import { trainingView } from "./training.js";
 
 /** Where each view stands: two columns where there is room, else one after the other. */
-const PLACES = { top: [barView], seen: [networkView, equationView], told: [storyView, exerciseView], below: [numbersView] };
+const PLACES = {
+  top: [barView, setupView],
+  seen: [networkView, equationView, dataView, trainingView],
+  told: [storyView, exerciseView],
+  below: [numbersView],
+};
 
 /** @param {{model: import("./dom.js").Model, el: Element}} host @returns {() => void} what takes it down again */
 function render({ model: host, el }) {

@@ -1,4 +1,7 @@
-"""Five texts by people trying to understand backpropagation: what each needs, in Python and on the command line."""
+"""Five texts by people trying to understand backpropagation: what each needs, in Python and on the command line.
+
+The tables of the command line are asked on the studio's page too: `tests/studio/test_sources_page.py`.
+"""
 
 from __future__ import annotations
 
@@ -232,43 +235,43 @@ def test_5_other_techniques_bring_the_cost_down(optimizer: bs.SGD) -> None:
 # On the command line
 
 
-@pytest.mark.parametrize(
-    ("example", "quantity", "said"),
-    [
-        ("delta-rule", "dL/dz0", "∂a0/∂z0 = (1 - a0)*(1 + a0)"),
-        ("delta-rule", "dL/dv", "v → L"),
-        ("one-neuron", "dC/dw1", "∂yhat/∂z = yhat*(1 - yhat)"),
-        ("chain", "dL/db", "b is used 2 times, in z_h, z_y"),
-        ("two-two-two", "dL/dw1", "w1 → z_h1 → h1 → z_o2 → o2 → L"),
-        ("two-two-two", "dw7/dh1", "w7 is a weight, an independent quantity"),
-        ("layers", "dC/dw1_11", "∂C/∂w1_11 is the mean of the 3 rows' ∂C0/∂w1_11"),
-        ("three-factors", "dc/dw", "[activation derivative]"),
-        ("mazur", "dL/dw1", "∂L/∂w1 = 0.000438568"),
-        ("nielsen-neuron", "dC/dw", "∂C/∂w = 0.121938"),
-    ],
-)
+STORIES = [
+    ("delta-rule", "dL/dz0", "∂a0/∂z0 = (1 - a0)*(1 + a0)"),
+    ("delta-rule", "dL/dv", "v → L"),
+    ("one-neuron", "dC/dw1", "∂yhat/∂z = yhat*(1 - yhat)"),
+    ("chain", "dL/db", "b is used 2 times, in z_h, z_y"),
+    ("two-two-two", "dL/dw1", "w1 → z_h1 → h1 → z_o2 → o2 → L"),
+    ("two-two-two", "dw7/dh1", "w7 is a weight, an independent quantity"),
+    ("layers", "dC/dw1_11", "∂C/∂w1_11 is the mean of the 3 rows' ∂C0/∂w1_11"),
+    ("three-factors", "dc/dw", "[activation derivative]"),
+    ("mazur", "dL/dw1", "∂L/∂w1 = 0.000438568"),
+    ("nielsen-neuron", "dC/dw", "∂C/∂w = 0.121938"),
+]
+
+
+@pytest.mark.parametrize(("example", "quantity", "said"), STORIES)
 def test_a_story_on_the_command_line(run: Run, example: str, quantity: str, said: str) -> None:
     result = run("explain", EXAMPLES / f"{example}.txt", quantity)
     assert result.code == 0, result.err
     assert said in " ".join(result.out.split()) or said in result.out
 
 
-@pytest.mark.parametrize(
-    ("example", "equation", "code", "said"),
-    [
-        ("delta-rule", "dL/dz0 = w*dL/dz1*tanh'(z0)", 0, "Right."),
-        ("delta-rule", "dL/dz0 = w*dL/dz1", 1, "is missing"),
-        ("one-neuron", "sigma(z) = 1/(1 + e^{z})", 1, "sign of the exponent"),
-        ("two-two-two", ASKED, 1, "independent"),
-        *[("two-two-two", equation, 0, "Right.") for equation in ANSWERED],
-        ("one-neuron", "dC/dw1 = 1/4*sum_n (yhat - y)*yhat*(1 - yhat)*x1", 0, "Right."),
-        ("one-neuron", "C = 1/8*sum_n (yhat - y)^2", 0, "Right."),
-        ("one-neuron", "C = 1/4*sum_n (yhat - y)^2", 1, "2 times"),
-        ("one-neuron", "dC/dw1 = (yhat - y)*yhat*(1 - yhat)*x1", 1, "sum"),
-        ("layers", "C0 = (a2_1 - y_1) + (a2_2 - y_2)", 1, "C0 = (a2_1 - y_1)^2 + (a2_2 - y_2)^2"),
-        ("three-factors", "dc/dw = x*a1*(1-a1)*p1*a2*(1-a2)*p2*2*(a3-t)", 0, "Right."),
-    ],
-)
+EQUATIONS = [
+    ("delta-rule", "dL/dz0 = w*dL/dz1*tanh'(z0)", 0, "Right."),
+    ("delta-rule", "dL/dz0 = w*dL/dz1", 1, "is missing"),
+    ("one-neuron", "sigma(z) = 1/(1 + e^{z})", 1, "sign of the exponent"),
+    ("two-two-two", ASKED, 1, "independent"),
+    *[("two-two-two", equation, 0, "Right.") for equation in ANSWERED],
+    ("one-neuron", "dC/dw1 = 1/4*sum_n (yhat - y)*yhat*(1 - yhat)*x1", 0, "Right."),
+    ("one-neuron", "C = 1/8*sum_n (yhat - y)^2", 0, "Right."),
+    ("one-neuron", "C = 1/4*sum_n (yhat - y)^2", 1, "2 times"),
+    ("one-neuron", "dC/dw1 = (yhat - y)*yhat*(1 - yhat)*x1", 1, "sum"),
+    ("layers", "C0 = (a2_1 - y_1) + (a2_2 - y_2)", 1, "C0 = (a2_1 - y_1)^2 + (a2_2 - y_2)^2"),
+    ("three-factors", "dc/dw = x*a1*(1-a1)*p1*a2*(1-a2)*p2*2*(a3-t)", 0, "Right."),
+]
+
+
+@pytest.mark.parametrize(("example", "equation", "code", "said"), EQUATIONS)
 def test_an_equation_on_the_command_line(run: Run, example: str, equation: str, code: int, said: str) -> None:
     result = run("check", EXAMPLES / f"{example}.txt", equation)
     assert result.code == code, result.out + result.err

@@ -176,7 +176,7 @@ def test_hints_come_one_at_a_time(page: Page) -> None:
     for _ in range(4):
         seen.append(page.inner_text(f"{part} [data-do=reveal]"))
         page.click(f"{part} [data-do=reveal]")
-    assert seen == ["Hint", "Where?", "What?", "Mend it"]
+    assert seen == ["What about it?", "Where?", "What?", "Mend it"]
     assert page.locator(f"{part} [data-do=mend]").count() == 1
 
 

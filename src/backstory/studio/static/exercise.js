@@ -20,7 +20,7 @@ export function exerciseView(model) {
   const asked = html("div", { class: "scroll preview" });
   const input = html("textarea", { name: "answer", rows: 2, "aria-label": "Your answer", spellcheck: "false", autocapitalize: "off" });
   const parts = verdictParts(model, { label: "Your answer" });
-  const hint = html("button", { type: "button", "data-do": "hint", click: () => model.send({ do: "hint" }) }, "Hint");
+  const hint = html("button", { type: "button", "data-do": "hint", click: () => model.send({ do: "hint" }) }, "A hint for the question");
   const solve = html("button", { type: "button", "data-do": "solve", click: () => model.send({ do: "solve" }) }, "Show the solution");
   const hints = html("ol", { class: "hints", "aria-live": "polite" });
   const solution = html("div", { class: "solution scroll", "data-part": "solution" });

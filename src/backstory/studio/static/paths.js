@@ -31,8 +31,8 @@ export function lights(model, element, light) {
 export function pathsTable(model, story) {
   const { paths } = story;
   const many = paths.layers.length > 0;
-  const count = paths.count === "1" ? "One path" : `${paths.counted} paths`;
-  const sum = html("p", {}, `${count}; together `, fragment(paths.symbol), ` = ${short(paths.value, 6)}.`,
+  const count = paths.count === "0" ? "No path: " : paths.count === "1" ? "One path: " : `${paths.counted} paths; together `;
+  const sum = html("p", {}, count, fragment(paths.symbol), ` = ${short(paths.value, 6)}.`,
     many ? ` The ${paths.listed.length} strongest carry ${paths.carried} of all paths' absolute sum.` : "");
   const largest = Math.max(...paths.listed.map((path) => Math.abs(path.value)), Number.MIN_VALUE);
   const rows = paths.listed.map((path) => pathRow(model, path, largest));

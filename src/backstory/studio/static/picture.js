@@ -200,7 +200,8 @@ export function drawnNetwork(net, plan, model) {
 
   /** Show what is pointed at, here or in a formula: units, parameters, and factors by the names of their two ends. */
   function light(lit) {
-    const at = (name) => unitOf[name] ?? name;
+    const drawn = (name) => (!units.has(name) && name.endsWith("_n") ? name.slice(0, -2) : name); // a row's own loss
+    const at = (name) => unitOf[name] ?? drawn(name);
     const pairs = lit.edges.map((edge) => edge.split(">").length === 2 ? edge.split(">") : dividedEdge(edge));
     const names = new Set([...lit.nodes.map(at), ...pairs.filter(([s, t]) => at(s) === at(t)).map(([s]) => at(s))]);
     const addresses = new Set([...lit.lines, ...pairs.map(([source]) => source).filter((each) => weights.has(each))]);

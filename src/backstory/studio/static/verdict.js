@@ -2,7 +2,8 @@
 import { fragment, html, short } from "./dom.js";
 import { lights, pathLight, pathText } from "./paths.js";
 
-const STEPS = ["Hint", "Where?", "What?", "Mend it"];
+const MOST_MISSING = 6;
+const STEPS = ["What about it?", "Where?", "What?", "Mend it"];
 
 /**
  * @param {any} model
@@ -92,7 +93,8 @@ export function verdictParts(model, options) {
       return html("li", {}, lit && paths.length ? lights(model, made, light) : made);
     };
     return [...check.terms.map((term) => chip(term.status, term.text, term.paths, term.status === "right" ? "right" : "wrong")),
-      ...check.missing.map((path) => chip("missing", pathText(path), [path], "missing path"))];
+      ...check.missing.slice(0, MOST_MISSING).map((path) => chip("missing", pathText(path), [path], "missing path")),
+      ...(check.missing.length > MOST_MISSING ? [html("li", {}, `and ${check.missing.length - MOST_MISSING} more paths`)] : [])];
   }
 
   function paintNumbers(found) {

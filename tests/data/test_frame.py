@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backstory.data.files import read
-from backstory.data.frame import Frame, as_frame, is_frame, line_of, listed
+from backstory.data.frame import Frame, as_frame, is_frame
+from backstory.data.wording import line_of, listed
 from backstory.errors import DataError
 
 COLUMNS = {"a": [1, 2], "b": [0.5, 1.5]}

@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.data.frame import Frame, listed
+from backstory.data.frame import Frame
+from backstory.data.wording import listed
 from backstory.errors import DataError
 
-Floats = NDArray[np.float64]
+Floats = NDArray[Any]
 
 NO = ("false", "no", "n", "f", "0")
 YES = ("true", "yes", "y", "t", "1")
@@ -47,14 +48,20 @@ class Column(ABC):
         """What it remembers, for people."""
 
     @abstractmethod
-    def encode(self, frame: Frame) -> Floats:
-        """The inputs (n, len(inputs)) made of the frame's column of this name.
+    def write(self, frame: Frame, inputs: Floats) -> None:
+        """Write the inputs made of the frame's column of this name into an array (n, len(self.inputs)) of floats.
 
         Raises
         ------
         DataError
             There is none, or it holds what this kind cannot take; column, row and line are named.
         """
+
+    def encode(self, frame: Frame) -> Floats:
+        """The inputs (n, len(inputs)) made of the frame's column of this name; raises what `write` does."""
+        inputs = np.empty((len(frame), len(self.inputs)))
+        self.write(frame, inputs)
+        return inputs
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the model file."""
@@ -127,15 +134,15 @@ class Number(Column):
         missing = f", {self.fill:.6g} where missing" if self.indicator else ""
         return f"{self.center:.6g} ± {self.scale:.6g}{missing}"
 
-    def encode(self, frame: Frame) -> Floats:
+    def write(self, frame: Frame, inputs: Floats) -> None:
         values = frame.quantities(self.name)
         missing = np.isnan(values)
         values[missing] = self.fill
         with np.errstate(over="ignore"):
             z = (values - self.center) / self.scale
-        if self.limit is not None:
-            z = pressed(z, self.limit)
-        return np.column_stack([z, missing]) if self.indicator else z[:, None]
+        inputs[:, 0] = z if self.limit is None else pressed(z, self.limit)
+        if self.indicator:
+            inputs[:, 1] = missing
 
 
 def pressed(z: Floats, limit: float) -> Floats:
@@ -184,9 +191,10 @@ class Flag(Column):
     def detail(self) -> str:
         return ""
 
-    def encode(self, frame: Frame) -> Floats:
-        inputs = np.repeat([self.low, self.high, self.other], [len(NO), len(YES), 1])
-        return inputs[places(frame.texts(self.name, lower=True), (*NO, *YES))][:, None]
+    def write(self, frame: Frame, inputs: Floats) -> None:
+        codes, texts = frame.coded(self.name)
+        values = dict.fromkeys(NO, self.low) | dict.fromkeys(YES, self.high)
+        inputs[:, 0] = np.array([*(values.get(text.lower(), self.other) for text in texts), self.other])[codes]
 
 
 @dataclass(frozen=True)
@@ -230,22 +238,17 @@ class Category(Column):
         levels = "level" if len(self.levels) == 1 else "levels"
         return f"{len(self.levels)} {levels}{more}: {listed(self.levels)}"
 
-    def encode(self, frame: Frame) -> Floats:
-        found = places(frame.texts(self.name), self.levels)
-        found[frame.missing(self.name)] = len(self.levels) + 1
-        inputs = np.zeros((len(found), len(self.levels) + 2))
-        inputs[np.arange(len(found)), found] = 1.0
-        return inputs[:, [True] * len(self.levels) + [self.other, self.missing]]
+    def write(self, frame: Frame, inputs: Floats) -> None:
+        codes, texts = frame.coded(self.name)
+        place = {level: place for place, level in enumerate(self.levels)}
+        width = len(self.levels)
+        unknown = width if self.other else -1
+        missing = width + self.other if self.missing else -1
+        found = np.array([*(place.get(text, unknown) for text in texts), missing])[codes]
+        inputs[:] = 0.0
+        rows = np.flatnonzero(found >= 0)
+        inputs[rows, found[rows]] = 1.0
 
 
 KINDS: Mapping[str, type[Column]] = {row.kind: row for row in (Number, Flag, Category)}
 """Name -> record of every kind of column."""
-
-
-def places(texts: Any, levels: tuple[str, ...]) -> NDArray[np.int64]:
-    """Which of the levels each text is, (n,); their number for any other and for null."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found = pc.index_in(texts, value_set=pa.array(levels, texts.type), skip_nulls=True)
-    return np.array(pc.fill_null(found, len(levels)), dtype=np.int64)

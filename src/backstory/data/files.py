@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.data.frame import MISSING, Frame, line_of, listed
+from backstory.data.frame import MISSING, Frame
+from backstory.data.wording import line_of, listed
 from backstory.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _parse_text(path: Path, delimiter: str) -> pyarrow.Table:
             return arrow_csv.read_csv(
                 str(path),
                 parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                convert_options=arrow_csv.ConvertOptions(null_values=MISSING, column_types=types),
+                convert_options=arrow_csv.ConvertOptions(null_values=sorted(MISSING), column_types=types),
             )
         except pa.ArrowInvalid as error:
             found = re.match(r"In CSV column #(\d+): CSV conversion error to (\S+): invalid value", str(error))

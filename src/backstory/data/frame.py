@@ -5,8 +5,6 @@ Nothing is encoded here; `backstory.data.table` does that, and `backstory.data.f
 
 from __future__ import annotations
 
-import csv
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,13 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backstory.data.wording import first_not_a_number, is_number, line_of, listed, shown
 from backstory.errors import DataError, nearest
 
 if TYPE_CHECKING:
     import pyarrow
-
-SHOWN = 8
-"""How many names a message lists before it only counts."""
 
 MISSING = (
     "", "?", "<NA>", "N/A", "n/a", "NA", "na", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "None", "#N/A", "#NA",
@@ -32,18 +28,8 @@ MISSING = (
 """Texts that stand for a missing value, in columns of text and of numbers: those pandas reads so, and UCI's "?"."""
 
 
+_MISSING = frozenset(MISSING)
 _INPUT = "which the network takes as input"
-
-
-def listed(names: Any) -> str:
-    """Names for a message: all of a few, the first ones of many.
-
-    >>> listed(["a", "b"]), listed(range(100))
-    ('a, b', '0, 1, 2, 3, 4, 5, 6, 7, ... (100 in all)')
-    """
-    names = [str(name) for name in names]
-    rest = f", ... ({len(names)} in all)" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,28 +96,33 @@ class Frame:
 
     def missing(self, name: str) -> NDArray[np.bool_]:
         """Where a column has no value, (n,): null, NaN, or a text that stands for it."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         column = self.column(name, _INPUT)
-        absent = pc.is_null(column, nan_is_null=True)
         if is_text(column.type):
-            words = pa.array(MISSING, column.type)
-            absent = pc.or_kleene(absent, pc.is_in(pc.utf8_trim_whitespace(column), value_set=words))
-        return np.asarray(pc.fill_null(absent, True))
+            return self.coded(name)[0] < 0
+        return np.asarray(pc.is_null(column, nan_is_null=True))
 
-    def texts(self, name: str, lower: bool = False) -> pyarrow.Array:
-        """A column as texts without spaces around them, null where missing; 3.0 is "3", and true is "true"."""
+    def coded(self, name: str) -> tuple[NDArray[np.int64], list[str]]:
+        """A column's values as texts without spaces around them: the code of each row's (n,), -1 where it is missing.
+
+        Returns
+        -------
+        codes, texts
+            Row i holds ``texts[codes[i]]``; 3.0 is "3", and true is "true".
+        """
         import pyarrow as pa
         import pyarrow.compute as pc
 
         column = self.column(name, _INPUT)
         if not is_text(column.type):
-            whole = pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
-            column = (column.cast(pa.float64()) if whole else column).cast(pa.large_string())
-        trimmed = pc.utf8_trim_whitespace(column.cast(pa.large_string()).combine_chunks())
-        trimmed = pc.utf8_lower(trimmed) if lower else trimmed
-        return pc.if_else(pa.array(self.missing(name)), pa.scalar(None, trimmed.type), trimmed)
+            fractions = pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
+            column = (column.cast(pa.float64()) if fractions else column).cast(pa.large_string())
+        encoded = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
+        texts: dict[str, int] = {}
+        words = [word.strip() for word in encoded.dictionary.to_pylist()]
+        codes = [-1 if word in _MISSING else texts.setdefault(word, len(texts)) for word in words]
+        return np.array([*codes, -1])[np.asarray(pc.fill_null(encoded.indices, len(codes)))], list(texts)
 
     def quantities(self, name: str) -> NDArray[np.float64]:
         """A column of numbers, or of texts that all are numbers, (n,) float64, with NaN where they are missing.
@@ -156,17 +147,12 @@ class Frame:
 
     def _parsed(self, name: str) -> NDArray[np.float64]:
         """The numbers that texts spell."""
-        import pyarrow.compute as pc
-
-        texts = pc.dictionary_encode(self.texts(name))
-        spelled = texts.dictionary.to_pylist()
-        wrong = [place for place, text in enumerate(spelled) if not is_number(text)]
-        codes = np.asarray(pc.fill_null(texts.indices, -1))
+        codes, texts = self.coded(name)
+        wrong = [code for code, text in enumerate(texts) if not is_number(text)]
         if wrong:
             row = int(np.argmax(np.isin(codes, wrong)))
-            raise self._no_number(name, shown(spelled[codes[row]]), row)
-        values = np.array([*map(float, spelled), np.nan])
-        return np.asarray(values[codes])
+            raise self._no_number(name, shown(texts[codes[row]]), row)
+        return np.array([*map(float, texts), np.nan])[codes]
 
     def numbers(self, name: str, purpose: str = _INPUT) -> NDArray[np.float64]:
         """A column of finite numbers, (n,) float64; true and false are 1 and 0.
@@ -296,56 +282,3 @@ def _to_arrow(data: Any) -> pyarrow.Table:
     if hasattr(data, "to_arrow"):  # polars
         return data.to_arrow()
     return pa.Table.from_pandas(data, preserve_index=False)
-
-
-def is_number(text: Any) -> bool:
-    """Whether a value is a finite number or its text.
-
-    >>> is_number("1e-3"), is_number("abc"), is_number("nan"), is_number(True)
-    (True, False, False, True)
-    """
-    try:
-        return math.isfinite(float(text))
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
-def first_not_a_number(column: pyarrow.ChunkedArray) -> tuple[int, str]:
-    """The first row whose value is not a number, and the value as a message shows it."""
-    row = 0
-    for row, scalar in enumerate(column):
-        value = scalar.as_py()
-        if not is_number(value):
-            return row, shown(value)
-    return 0, shown(column[0].as_py())
-
-
-def shown(value: Any) -> str:
-    """A value in a message: text in quotes and cut, anything else as it prints."""
-    text = repr(value) if isinstance(value, str | bytes) else str(value)
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
-def line_of(path: Path, delimiter: str, row: int) -> int | None:
-    """The line (from 1) on which a data row (from 0) of a delimited text file begins; blank lines are no rows.
-
-    A row may span lines when a quoted field does, so the file is read again; this happens for error messages only.
-    """
-    import io
-
-    import pyarrow as pa
-
-    with pa.input_stream(str(path), compression="detect") as stream:
-        reader = csv.reader(
-            io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""), delimiter=delimiter
-        )
-        at, before = -2, 0
-        try:
-            for record in reader:
-                at += bool(record)
-                if at == row and record:
-                    return before + 1
-                before = reader.line_num
-        except csv.Error:
-            return None
-    return None

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backstory.data.columns import NO, YES, Category, Column, Flag, Number
-from backstory.data.frame import Frame, is_number, is_text, shown
+from backstory.data.frame import Frame, is_text
+from backstory.data.wording import is_number, shown
 from backstory.errors import DataError
 
 LIMIT = 3.0
@@ -82,10 +83,9 @@ def _dates(frame: Frame, name: str, value: object) -> DataError:
 def _of_texts(frame: Frame, name: str, missing: NDArray[np.bool_]) -> Column | LeftOut:
     """A column of texts, or of true and false."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    counts = pc.value_counts(frame.texts(name).drop_null())
-    levels, sizes = counts.field("values").to_pylist(), np.asarray(counts.field("counts"))
+    codes, levels = frame.coded(name)
+    sizes = np.bincount(codes[codes >= 0], minlength=len(levels))
     n = int(sizes.sum())
     if len(levels) == 1 and not missing.any():
         return LeftOut(name, f"it is {shown(levels[0])} in every row")

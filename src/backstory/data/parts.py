@@ -13,7 +13,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.data.frame import Frame, is_text, listed, shown
+from backstory.data.frame import Frame, is_text
+from backstory.data.wording import listed, shown
 from backstory.errors import DataError
 
 Rows = NDArray[np.int64]
@@ -69,9 +70,9 @@ def split_column(frame: Frame, target: str, dropped: frozenset[str]) -> str | No
 
 def _uses(frame: Frame, name: str) -> NDArray[np.int64]:
     """The place in `USES` of what each row of a column is for; -1 for another word."""
-    words = frame.texts(name, lower=True).dictionary_encode()
-    uses = [USES.index(WORDS[word]) if word in WORDS else -1 for word in words.dictionary.to_pylist()]
-    return np.asarray(np.array([*uses, -1])[np.asarray(words.indices.fill_null(len(uses)))])
+    codes, texts = frame.coded(name)
+    uses = [USES.index(WORDS[text.lower()]) if text.lower() in WORDS else -1 for text in texts]
+    return np.array([*uses, -1])[codes]
 
 
 def rows_by_column(frame: Frame, name: str) -> dict[str, Rows]:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backstory.data.columns import Column, Number
-from backstory.data.frame import SHOWN, Frame, as_frame, listed
+from backstory.data.frame import Frame, as_frame
 from backstory.data.kinds import LeftOut, infer
 from backstory.data.target import Array, Label, Target
+from backstory.data.wording import SHOWN, listed
 from backstory.errors import DataError, unknown
 
 VERSION = 2
@@ -157,7 +158,7 @@ class Table:
         at = 0
         for column in self.columns:
             width = len(column.inputs)
-            X[:, at : at + width] = column.encode(frame)
+            column.write(frame, X[:, at : at + width])
             at += width
         return X
 

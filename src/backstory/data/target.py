@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.data.frame import Frame, is_number, is_text, listed, shown
+from backstory.data.frame import Frame, is_text
+from backstory.data.wording import is_number, listed, shown
 from backstory.errors import DataError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from backstory.data.frame import listed
+from backstory.data.wording import listed
 from backstory.drawing import page
 from backstory.reporting import drawn
 from backstory.reporting.terminal import plural

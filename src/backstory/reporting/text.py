@@ -13,8 +13,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from backstory.data.columns import KINDS
-from backstory.data.frame import listed
 from backstory.data.table import Table
+from backstory.data.wording import listed
 from backstory.reporting.calibration import Calibration
 from backstory.reporting.importance import Importance
 from backstory.reporting.terminal import MOST_CLASSES, confusion, pairs, plural

@@ -120,17 +120,26 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Of first weights, order of rows, and rows held out.")] = 0,
     threads: Threads = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as a page, .html.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Save the state here: every epoch, and every 30 s at least.")
+    ] = None,
+    checkpoint_every: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="With --checkpoint: also after every N steps.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest state in --checkpoint.")] = False,
 ) -> None:
     """Train a network to predict one column of a table.
 
     The other columns may be numbers, categories, yes/no, with missing values; dates are refused. The target is classes
     when it holds text or true/false, or whole numbers with few different values (at most 20, and at most a tenth as
-    many as rows). Some rows are held out to tell when to stop; the best weights are kept.
+    many as rows). Some rows are held out to tell when to stop; the best weights are kept. A run that was stopped or
+    killed goes on with --resume, and ends with the same bits.
     """
-    from backstory.cli.train import run
+    from backstory.cli.train import Saving, run
 
     aim = None if task is None else task.value
-    run(data, target, out, aim, drop, split, validation, hidden, epochs, batch_size, seed, threads, report)
+    saving = Saving(checkpoint, checkpoint_every, resume)
+    run(data, target, out, aim, drop, split, validation, hidden, epochs, batch_size, seed, threads, report, saving)
 
 
 @app.command()

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from backstory.errors import ConfigurationError
@@ -11,7 +16,37 @@ from backstory.model.tables import prepare
 from backstory.reporting.report import Seen, described, of_work
 from backstory.reporting.terminal import console, pairs, plural
 from backstory.reporting.text import opening, results
+from backstory.training.checkpoints import Checkpoint
 from backstory.training.history import History
+
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code after SIGTERM, as shells count it."""
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where the state of the run is saved, how often, and whether it goes on from there."""
+
+    folder: Path | None = None
+    every_steps: int | None = None
+    resume: bool = False
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return what `fit` takes; raises ConfigurationError for options that need --checkpoint."""
+        if self.folder is not None:
+            return Checkpoint(self.folder, every_steps=self.every_steps)
+        for option, given in (("--resume", self.resume), ("--checkpoint-every", self.every_steps is not None)):
+            if given:
+                raise ConfigurationError(f"{option} needs a folder of checkpoints. Add --checkpoint DIR.")
+        return None
+
+    def said(self, history: History) -> str:
+        """Say where the run began, if it was to go on from somewhere."""
+        if not self.resume:
+            return ""
+        if history.resumed is None:
+            return f"; begun anew, as {self.folder} held no checkpoint"
+        return f"; gone on from step {history.resumed:,}"
 
 
 def run(
@@ -28,8 +63,10 @@ def run(
     seed: int,
     threads: int | None,
     page: Path | None,
+    saving: Saving = Saving(),
 ) -> None:
     """Train and save; raises BackstoryError or OSError before anything is written."""
+    checkpoint = saving.checkpoint()
     units = None if hidden is None else hidden_units(hidden)
     require_place(out)
     if page is not None:
@@ -48,9 +85,10 @@ def run(
     )
     say = console()
     say.print(pairs(opening(Seen.by(work), work.table, described(work.net))))
-    history = work.run(threads)
+    with stopped_well(saving):
+        history = work.run(threads, checkpoint=checkpoint, resume=saving.resume)
     work.net.save(out)
-    say.print(pairs([("training", course(history, work.plan), "")]))
+    say.print(pairs([("training", course(history, work.plan) + saving.said(history), "")]))
     found = of_work(work, threads=threads)
     if page is not None:
         page.write_text(found.to_html(), encoding="utf-8")
@@ -61,6 +99,24 @@ def run(
     say.print(f"\nSaved {out}. Measure it on other rows: backstory evaluate {out} DATA", markup=False)
     if page is not None:
         say.print(f"Wrote the report to {page}.", markup=False)
+
+
+@contextmanager
+def stopped_well(saving: Saving) -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does: after a whole step, its state saved where there is a folder for it."""
+
+    def terminate(*_: object) -> None:
+        raise SystemExit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if saving.folder is not None:
+            print(f"The state of the run is in {saving.folder}; go on with --resume.", file=sys.stderr)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def names(text: str | None) -> list[str]:

@@ -48,7 +48,14 @@ class Work:
     plan: Plan
     net: Network
 
-    def run(self, threads: int | None = None, callbacks: Any = (), progress: bool | None = None) -> History:
+    def run(
+        self,
+        threads: int | None = None,
+        callbacks: Any = (),
+        progress: bool | None = None,
+        checkpoint: Any = None,
+        resume: bool = False,
+    ) -> History:
         """Train the network, and keep its best epoch.
 
         Raises
@@ -70,6 +77,8 @@ class Work:
                 threads=threads,
                 callbacks=callbacks,
                 progress=progress,
+                checkpoint=checkpoint,
+                resume=resume,
             )
         except DivergenceError as error:
             raise error.counted_in(self.parts.train) from None
@@ -90,6 +99,8 @@ def train(
     threads: int | None = None,
     callbacks: Any = (),
     progress: bool | None = None,
+    checkpoint: Any = None,
+    resume: bool = False,
 ) -> Network:
     """Train a network to predict one column of a table from the others.
 
@@ -118,7 +129,7 @@ def train(
         Of first weights, order of rows, and rows held out.
     threads : int, optional
         At most so many.
-    callbacks, progress
+    callbacks, progress, checkpoint, resume
         As for `Network.fit`.
 
     Returns
@@ -152,7 +163,7 @@ def train(
         batch_size=batch_size,
         seed=seed,
     )
-    work.run(threads, callbacks, progress)
+    work.run(threads, callbacks, progress, checkpoint, resume)
     return work.net
 
 

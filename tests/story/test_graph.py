@@ -8,6 +8,7 @@ import pytest
 import sympy
 from hypothesis import given
 
+import backstory as bs
 from backstory.expressions import evaluate, to_text
 from backstory.functions import ACTIVATIONS
 from backstory.story.formula_graph import Derivatives, FormulaGraph, formula_graph
@@ -135,3 +136,12 @@ def test_every_activation_may_be_called(name: str) -> None:
     h = 1e-6
     up, down = (program.values({**program.leaves, "w": 0.37 + step})[0]["L"] for step in (h, -h))
     assert graph.derivative("w", "L") == pytest.approx((up - down) / (2 * h), rel=1e-6, abs=1e-9)
+
+
+def test_what_goes_through_a_whole_layer_is_the_derivative() -> None:
+    net = bs.Network([2, 4, 3, 1], hidden="tanh", seed=1)
+    story = net.explain("w1[0->2]", [[0.3, -0.8]], [[0.5]])
+    through = story.graph.through(story.by, story.told)
+    assert sum(through[f"a2[{unit}]"] for unit in range(3)) == pytest.approx(story.value)
+    assert through["a1[2]"] == pytest.approx(story.value)
+    assert story.graph.through("w1[0->2]", "a1[0]") == {}

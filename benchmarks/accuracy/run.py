@@ -38,6 +38,8 @@ class Measured:
     seconds: float
 
 
+MOST_SPLITS = 20
+
 Results = dict[str, dict[str, list[Measured]]]
 """Table -> contender -> split by split."""
 
@@ -48,6 +50,22 @@ def version(contender: str) -> str:
         return metadata.version("scikit-learn")
     encoding = (kinds.LIMIT, kinds.MOST_LEVELS, kinds.FEWEST_OF_A_LEVEL, Number("x"), Flag("x"))
     return hashlib.sha256(repr((Recipe(), encoding)).encode()).hexdigest()[:12]
+
+
+def cached(cache: Path) -> Results:
+    """The splits that all contenders were measured on, of every table that has any."""
+    found: dict[str, list[float]] = json.loads(cache.read_text(encoding="utf-8"))
+    results: Results = {}
+    for set in SETS:
+        keys = {name: [_key(set, split, name) for split in range(MOST_SPLITS)] for name in CONTENDERS}
+        whole = [split for split in range(MOST_SPLITS) if all(keys[name][split] in found for name in CONTENDERS)]
+        if whole:
+            results[set.name] = {name: [Measured(*found[keys[name][split]]) for split in whole] for name in CONTENDERS}
+    return results
+
+
+def _key(set: Set, split: int, contender: str) -> str:
+    return f"{set.name}|{split}|{contender}|{version(contender)}"
 
 
 def run(folder: Path, cache: Path, only: str = "", most_splits: int | None = None) -> Results:
@@ -68,7 +86,7 @@ def _run_set(
     for name in CONTENDERS:
         results[name] = []
         for split in range(len(table.splits[:most])):
-            key = f"{set.name}|{split}|{name}|{version(name)}"
+            key = _key(set, split, name)
             if key not in found:
                 measured = measure(table, name, split)
                 found[key] = [measured.value, measured.seconds]

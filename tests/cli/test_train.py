@@ -86,7 +86,8 @@ MIXED = "width,color,note,when,use,price\n" + "".join(
 def test_a_table_of_every_kind_of_column(run: Run, tmp_path: Path) -> None:
     data, model, page = tmp_path / "t.csv", tmp_path / "m.safetensors", tmp_path / "r.html"
     data.write_text(MIXED, encoding="utf-8")
-    result = run("train", data, "--target", "price", "--epochs", 5, "--seed", 1, "--out", model, "--report", page)
+    same = ("--epochs", 5, "--seed", 1, "--out", model)
+    result = run("train", data, "--target", "price", "--report", page, *same)
     assert result.code == 0, result.err
     text = " ".join(result.out.split())
     assert "t.csv: 60 rows, 2 input columns target price: a number, as it holds fractions" in text
@@ -102,6 +103,13 @@ def test_a_table_of_every_kind_of_column(run: Run, tmp_path: Path) -> None:
     new = {"width": [3], "color": ["mauve"]}
     assert net.predict(new).shape == (1, 1)
     assert run("predict", model, data).code == 0
+    result = run("evaluate", model, data, "--part", "test")
+    assert (result.lines[0].split()[0], result.lines[1].split()) == ("rmse", ["rows", "12"])
+    assert f"rmse           {result.lines[0].split()[1]}" in run("train", data, "--target", "price", *same).out
+    result = run("evaluate", model, data)
+    assert "Column 'use' says which rows are for what; all were measured. Add --part test" in result.err
+    result = run("evaluate", model, data, "--part", "validation")
+    assert "--part validation needs a column of the words train, validation, test. Column 'use' has none" in result.err
 
 
 def test_options_of_a_table(run: Run, tmp_path: Path) -> None:

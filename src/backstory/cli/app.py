@@ -40,6 +40,14 @@ class StoryFormat(StrEnum):
     json = "json"
 
 
+class Part(StrEnum):
+    """Which rows of a table that says so."""
+
+    train = "train"
+    validation = "validation"
+    test = "test"
+
+
 class Aim(StrEnum):
     """What a target is read as."""
 
@@ -149,6 +157,9 @@ def evaluate(
     target: Annotated[
         str | None, typer.Option(metavar="KEY", help="In .npz: the array of targets, if not that of training.")
     ] = None,
+    part: Annotated[
+        Part | None, typer.Option(help="Only these rows, where a column says which rows are for what.")
+    ] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.text,
     threads: Threads = None,
 ) -> None:
@@ -158,7 +169,7 @@ def evaluate(
     """
     from backstory.cli.evaluate import run
 
-    run(model, data, target, format.value, threads)
+    run(model, data, target, None if part is None else part.value, format.value, threads)
 
 
 @app.command()

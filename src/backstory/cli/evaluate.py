@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from backstory.data.files import read
+from backstory.data.frame import Frame
+from backstory.data.parts import rows_by_column, split_column
 from backstory.data.table import Table
-from backstory.errors import ConfigurationError
+from backstory.errors import ConfigurationError, DataError
 from backstory.model.network import Network, load
 from backstory.reporting.figures import confusion_counts, figures
 from backstory.reporting.terminal import MOST_CLASSES, confusion, console, pairs
@@ -31,13 +34,38 @@ def open_model(path: Path) -> tuple[Network, Table]:
     return net, net.table
 
 
-def run(model: Path, data: Path, target: str | None, form: str, threads: int | None) -> None:
+def rows_of(frame: Frame, target: str, part: str | None) -> Frame:
+    """The rows that are asked for; where a column tells rows for the test from others and none are, it is said.
+
+    Raises
+    ------
+    DataError
+        No column says which rows are for what, or none are for this.
+    """
+    column = split_column(frame, target, frozenset())
+    if part is None:
+        if column is not None:
+            print(
+                f"Column {column!r} says which rows are for what; all were measured. "
+                "Add --part test for those kept for the test.",
+                file=sys.stderr,
+            )
+        return frame
+    rows = None if column is None else rows_by_column(frame, column)[part]
+    if rows is None or not len(rows):
+        why = "No column does" if column is None else f"Column {column!r} has none"
+        raise DataError(f"--part {part} needs a column of the words train, validation, test. {why}; leave it out.")
+    return frame.take(rows)
+
+
+def run(model: Path, data: Path, target: str | None, part: str | None, form: str, threads: int | None) -> None:
     """Print the figures; the first is a line of its own."""
     net, table = open_model(model)
     key = target or table.target
     frame = read(data, key)
     if target is not None and target != table.target:
         frame = frame.renamed(target, table.target)
+    frame = rows_of(frame, table.target, part)
     X, y = table.inputs(frame), table.targets(frame)
     outputs = net.predict(X, threads=threads)
     found = figures(table, outputs, y)

@@ -208,6 +208,16 @@ def test_predict_needs_no_target(run: Run, iris_model: Path, tables: Path, tmp_p
     assert result.err.startswith("Error: 'new.csv' must have the column 'target', the target.")
 
 
+def test_what_training_did_not_meet_is_told(run: Run, iris_model: Path, tables: Path, tmp_path: Path) -> None:
+    for command in ("predict", "evaluate"):
+        result = run(command, iris_model, edited(tables, tmp_path, "5.1,3.5", "5.1,?"))
+        assert result.code == 0
+        assert (
+            result.err
+            == "Not seen in training: 'sepal width (cm)' has missing values in 1 row, taken as 3, the median.\n"
+        )
+
+
 def test_npz(run: Run, tables: Path, tmp_path: Path) -> None:
     frame = pandas.read_csv(tables / "breast_cancer.csv")
     X, y = frame.drop(columns="target").to_numpy(), frame["target"].to_numpy()

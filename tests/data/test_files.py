@@ -70,7 +70,10 @@ def test_a_type_that_shows_late_is_that_of_the_whole_column(
     assert (column[0].as_py(), column[-1].as_py()) == (first_value, last_value)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".tsv", ".parquet", ".arrow", ".feather"])
+@pytest.mark.parametrize(
+    "suffix",
+    [".csv", ".csv.gz", ".csv.bz2", ".csv.zst", ".csv.lz4", ".tsv.gz", ".tsv", ".parquet", ".arrow", ".feather"],
+)
 def test_what_is_written_is_read_again(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"t{suffix}"
     write(path, {name: np.array(values) for name, values in COLUMNS.items()})

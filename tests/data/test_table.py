@@ -108,6 +108,19 @@ def test_columns_are_found_by_name_and_others_are_left_alone() -> None:
     assert X.tolist() == [[0.0, 0.0]]
 
 
+def test_what_training_did_not_meet_is_told() -> None:
+    columns = {"n": [1.0, 2.0, 3.0], "c": ["u", "u", "v"], "m": [1.0, None, 3.0], "o": ["p", "p", "q"]}
+    table = Table.fit({"n": [1.0, 2.0, 4.0] * 2, "c": ["u", "v", "u"] * 2, "m": columns["m"] * 2, "o": [*"ppqqpr"],
+                       "f": [True, False, True] * 2, "t": LABELS[:6]}, "t")  # fmt: skip
+    flags = {"f": [True, None, False]}
+    assert table.surprises({**columns, **flags}) == []
+    new = {"n": [None, None, 1.0], "c": ["w", None, "x"], "m": columns["m"], "o": ["z", "p", "p"], **flags}
+    assert table.surprises(new) == [
+        "'n' has missing values in 2 rows, taken as 2, the median.",
+        "'c' has w, x in 2 rows and missing values in 1 row, taken as none of its levels.",
+    ]
+
+
 def test_missing_columns_are_named() -> None:
     table = Table.fit({"height": [0.0, 2.0], "width": [1.0, 3.0], "t": ["a", "b"]}, "t")
     with pytest.raises(DataError) as caught:

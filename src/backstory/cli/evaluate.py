@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backstory.data.files import read
 from backstory.data.frame import Frame
 from backstory.data.parts import rows_by_column, split_column
@@ -32,6 +35,14 @@ def open_model(path: Path) -> tuple[Network, Table]:
             "use it from Python with bs.load, or write a model with 'backstory train'."
         )
     return net, net.table
+
+
+def encoded(table: Table, frame: Frame) -> NDArray[np.float64]:
+    """The network's inputs; what training did not meet is told on standard error."""
+    X = table.inputs(frame)
+    for surprise in table.surprises(frame):
+        print(f"Not seen in training: {surprise}", file=sys.stderr)
+    return X
 
 
 def rows_of(frame: Frame, target: str, part: str | None) -> Frame:
@@ -66,7 +77,7 @@ def run(model: Path, data: Path, target: str | None, part: str | None, form: str
     if target is not None and target != table.target:
         frame = frame.renamed(target, table.target)
     frame = rows_of(frame, table.target, part)
-    X, y = table.inputs(frame), table.targets(frame)
+    X, y = encoded(table, frame), table.targets(frame)
     outputs = net.predict(X, threads=threads)
     found = figures(table, outputs, y)
     counts = None

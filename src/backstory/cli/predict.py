@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from backstory.cli.evaluate import open_model
+from backstory.cli.evaluate import encoded, open_model
 from backstory.cli.train import require_place
 from backstory.data.files import format_of, read, to_text, write
 from backstory.reporting.terminal import plural
@@ -19,7 +19,7 @@ def run(model: Path, data: Path, out: Path | None, threads: int | None) -> None:
         format_of(out)
     net, table = open_model(model)
     frame = read(data, table.target)
-    outputs = net.predict(table.inputs(frame), threads=threads)
+    outputs = net.predict(encoded(table, frame), threads=threads)
     columns: dict[str, Any] = {table.target: table.answers(outputs)}
     for index, label in enumerate(table.classes or ()):
         columns[f"probability_{label}"] = outputs[:, index]

@@ -63,6 +63,10 @@ class Column(ABC):
         self.write(frame, inputs)
         return inputs
 
+    def surprise(self, frame: Frame) -> str | None:
+        """What the frame's column holds that training did not meet, and what stands for it; None for nothing."""
+        return None
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the model file."""
         values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
@@ -133,6 +137,10 @@ class Number(Column):
     def detail(self) -> str:
         missing = f", {self.fill:.6g} where missing" if self.indicator else ""
         return f"{self.center:.6g} ± {self.scale:.6g}{missing}"
+
+    def surprise(self, frame: Frame) -> str | None:
+        missing = 0 if self.indicator else int(frame.missing(self.name).sum())
+        return f"missing values in {_rows(missing)}, taken as {self.fill:.6g}, the median" if missing else None
 
     def write(self, frame: Frame, inputs: Floats) -> None:
         values = frame.quantities(self.name)
@@ -238,6 +246,14 @@ class Category(Column):
         levels = "level" if len(self.levels) == 1 else "levels"
         return f"{len(self.levels)} {levels}{more}: {listed(self.levels)}"
 
+    def surprise(self, frame: Frame) -> str | None:
+        codes, texts = frame.coded(self.name)
+        new = [code for code, text in enumerate(texts) if text not in self.levels and not self.other]
+        found = [(listed([texts[code] for code in new]), int(np.isin(codes, new).sum()))]
+        found += [("missing values", 0 if self.missing else int((codes < 0).sum()))]
+        told = [f"{what} in {_rows(rows)}" for what, rows in found if rows]
+        return f"{' and '.join(told)}, taken as none of its levels" if told else None
+
     def write(self, frame: Frame, inputs: Floats) -> None:
         codes, texts = frame.coded(self.name)
         place = {level: place for place, level in enumerate(self.levels)}
@@ -252,3 +268,7 @@ class Category(Column):
 
 KINDS: Mapping[str, type[Column]] = {row.kind: row for row in (Number, Flag, Category)}
 """Name -> record of every kind of column."""
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"

@@ -172,6 +172,23 @@ class Table:
         if absent:
             frame.column(absent[0], "which the network was trained on")
 
+    def surprises(self, data: Any) -> list[str]:
+        """What raw columns hold that training did not meet: new levels, and missing values where there were none.
+
+        They are encoded all the same; each sentence says by what.
+
+        Examples
+        --------
+        >>> table = Table.fit({"width": [1, 2, 3, 4], "color": ["r", "g", "g", "r"], "price": [0.5, 1, 2, 3]}, "price")
+        >>> table.surprises({"width": [2, None], "color": ["g", "blue"]})
+        ["'width' has missing values in 1 row, taken as 2.5, the median.",
+         "'color' has blue in 1 row, taken as none of its levels."]
+        """
+        frame = as_frame(data)
+        self._require(frame)
+        found = [(column.name, column.surprise(frame)) for column in self.columns]
+        return [f"{name!r} has {words}." for name, words in found if words]
+
     def targets(self, data: Any) -> Array:
         """The network's targets from the raw target column: class indices (n,) int64, or standardized numbers (n,).
 

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from backstory.studio.presets import PRESETS
+from tests.studio.node import node
 
 NARROW = {"width": 390, "height": 844}
 
@@ -21,7 +22,7 @@ def test_every_parameter_is_drawn_with_its_value(page, served):
     values = served.session.state()["values"]["parameters"]
     for address, value in values.items():
         label = page.get_attribute(f'[data-address="{address}"]', "aria-label")
-        assert label == f"{address} = {value:.4g}".replace("-", "−")
+        assert label == f"{address} = {value:.6g}".replace("-", "−")
     assert page.locator("[data-address]").count() == len(values) + 2  # and b1 and b2, which are given
 
 
@@ -65,6 +66,47 @@ def labels_do_not_touch(page, preset):
         wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
         assert min(wide, high) < 4, f"{one} and {other} lie on each other"
     return True
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("preset", "bias", "value"), [("spirals", "b3[0]", -38.1), ("clouds", "b2[0]", 38.1)])
+def test_tiny_numbers_cover_nothing(page, served, preset, bias, value, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    choose(page, preset)
+    served.session.handle({"do": "set", "address": bias, "value": value})
+    page.wait_for_selector(".node .delta:has-text('e−1')")
+    texts = ".node .name, .node .value, .node .delta"
+    boxes = page.eval_on_selector_all(
+        texts,
+        "found => found.filter((each) => each.textContent).map((each) => { const box = each.getBoundingClientRect();"
+        " return [each.textContent, box.left, box.top, box.right, box.bottom]; })",
+    )
+    for (one, *a), (other, *b) in itertools.combinations(boxes, 2):
+        wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+        assert min(wide, high) < 4, f"{one} and {other} lie on each other"
+    rects = page.eval_on_selector_all(
+        ".node",
+        "found => found.map((each) => each.querySelector('rect').getBoundingClientRect().width"
+        " - each.querySelector('.value').getBoundingClientRect().width)",
+    )
+    assert min(rects) > 0
+
+
+def test_numbers_are_written_with_as_many_digits_as_there_is_room_for():
+    cases = {
+        (3.747e-13, 8): "3.75e−13",
+        (3.747e-13, 7): "3.7e−13",
+        (-3.747e-13, 6): "−4e−13",
+        (1.266e-6, 8): "1.27e−6",
+        (0.593269992, 8): "0.5933",
+        (-0.0005131, 8): "−5.13e−4",
+        (-0.0005131, 9): "−0.000513",
+        (123456.0, 7): "123500",
+        (-2e-300, 7): "0",
+        (-12345678.0, 5): "−1e7",
+    }
+    script = "const answer = given.map(([value, most]) => fitting(value, most));"
+    assert node(script, "dom.js", given=[*cases]) == list(cases.values())
 
 
 def test_a_weight_is_dragged_and_the_loss_moves(page, served):

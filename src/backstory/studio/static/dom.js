@@ -60,3 +60,20 @@ export function short(value, digits = 4) {
   if (typeof value !== "number") return String(value ?? "");
   return String(Number(value.toPrecision(digits))).replaceAll("-", "−");
 }
+
+/** Write a number into so many characters, with as many digits as there is room for; the smallest are 0. */
+export function fitting(value, most, digits = 4) {
+  if (typeof value !== "number" || !Number.isFinite(value)) return short(value);
+  if (Math.abs(value) < 1e-99) return "0";
+  for (let some = digits; some > 0; some -= 1) {
+    const ways = some > 3 ? [short(value, some)] : [short(value, some), scaled(value, some)];
+    const found = ways.find((text) => text.length <= most);
+    if (found) return found;
+  }
+  return scaled(value, 1);
+}
+
+function scaled(value, digits) {
+  const [factor, power] = value.toExponential(digits - 1).split("e");
+  return `${Number(factor)}e${Number(power)}`.replaceAll("-", "−");
+}

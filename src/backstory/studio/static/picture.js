@@ -1,14 +1,20 @@
 /** The picture of a network: drawn once, then numbers put in, light put on and off, what is chosen set apart. */
-import { set, short, svg } from "./dom.js";
+import { fitting, set, short, svg } from "./dom.js";
 import { draggable, parameterValue, rove } from "./hands.js";
 import { biasPlaces, ends, handlePlaces } from "./layout.js";
 
 const MOST_LABELS = 12;
+const FULL = 6;
+/** Characters that a value, a delta and a label have room for; numbers in full are in the accessible names. */
+const ROOM = { roomy: { value: 8, delta: 8, label: 7 }, dense: { value: 7, delta: 8, label: 7 }, tight: { value: 6, delta: 6, label: 6 } };
 
 /** Draw a picture once; `paint` puts numbers in, `light` shows what is pointed at. */
 export function drawnNetwork(net, plan, model) {
   const root = svg("svg", { viewBox: `0 0 ${plan.width} ${plan.height}`, role: "group", "aria-label": "The network",
     class: `${plan.dense ? "dense" : "roomy"}${plan.tight ? " tight" : ""}` });
+  /** Units whose deltas stand a line lower: where units are narrow, neighbors' deltas would touch. */
+  const staggered = new Set(plan.tight ? net.columns.flatMap((column) => column.nodes.filter((_, place) => place % 2)) : []);
+  const most = ROOM[plan.tight ? "tight" : plan.dense ? "dense" : "roomy"];
   const layers = ["strokes", "hits", "satellites", "nodes", "handles"].map((name) => svg("g", { class: name }));
   const [strokes, hits, satellites, nodes, handles] = layers;
   root.append(...layers);
@@ -94,7 +100,7 @@ export function drawnNetwork(net, plan, model) {
       ? { x: left + 7, y: 0, "dominant-baseline": "central", class: long ? "name long" : "name" }
       : { x: 0, y: -10, "text-anchor": "middle", "dominant-baseline": "central", class: long ? "name long" : "name" }, ...nameParts(net.labels[name], one ? 7 : plan.down ? 8 : 11));
     const delta = kind === "unit"
-      ? svg("text", { x: 0, y: box.h / 2 + (one ? 8 : 13), "text-anchor": "middle", "dominant-baseline": "central",
+      ? svg("text", { x: 0, y: box.h / 2 + (one ? 8 : 13) + (staggered.has(name) ? 13 : 0), "text-anchor": "middle", "dominant-baseline": "central",
         class: "delta" })
       : null;
     const node = svg("g", { class: `node ${kind}`, "data-node": name, transform: `translate(${box.x} ${box.y})`,
@@ -162,8 +168,8 @@ export function drawnNetwork(net, plan, model) {
       const delta = values.deltas[net.sums[name] ?? name];
       const there = !moment || moment.values.has(name) || net.kinds[name] === "target";
       const back = Boolean(unit.delta) && (!moment || moment.deltas.has(name));
-      unit.value.textContent = there ? short(value, plan.tight ? 3 : 4) : "·";
-      if (unit.delta) unit.delta.textContent = back ? `δ ${short(delta, plan.tight ? 2 : 3)}` : "";
+      unit.value.textContent = there ? fitting(value, most.value, plan.tight ? 3 : 4) : "·";
+      if (unit.delta) unit.delta.textContent = back ? `δ ${fitting(delta, most.delta, plan.tight ? 2 : 3)}` : "";
       unit.node.classList.toggle("path", Boolean(known && way.has(name)));
       unit.node.classList.toggle("selected", by === name);
       unit.node.classList.toggle("now", Boolean(moment?.nodes.has(name)));
@@ -173,7 +179,7 @@ export function drawnNetwork(net, plan, model) {
     for (const [address, weight] of weights) {
       const value = moment?.fresh?.[address] ?? parameterValue(values, address);
       const sign = value < 0 ? "minus" : "plus";
-      set(weight.handle, { "data-sign": sign, "aria-label": `${address} = ${short(value)}` });
+      set(weight.handle, { "data-sign": sign, "aria-label": `${address} = ${short(value, FULL)}` });
       for (const each of weight.labels) write(each, address, value, moment?.fresh?.[address] !== undefined);
       for (const stroke of weight.strokes) {
         stroke.dataset.sign = sign;
@@ -192,7 +198,7 @@ export function drawnNetwork(net, plan, model) {
 
   function write(text, address, value, fresh) {
     const name = plan.tight ? [] : nameParts(net.labels[address], 7);
-    text.replaceChildren(...name, `${name.length ? "\u2009" : ""}${short(value, plan.tight ? 3 : 4)}`);
+    text.replaceChildren(...name, `${name.length ? "\u2009" : ""}${fitting(value, most.label, plan.tight ? 3 : 4)}`);
     text.classList.toggle("fresh", fresh);
     const wide = Math.max(26, 7 * text.textContent.length + 10);
     set(/** @type {any} */ (text.previousSibling), { x: -wide / 2, width: wide });
@@ -224,7 +230,7 @@ function dividedEdge(edge) {
 
 function unitLabel(name, value, delta) {
   if (value === null || value === undefined) return `${name}, not computed yet`;
-  return `${name} = ${short(value)}${delta === null || delta === undefined ? "" : `, delta ${short(delta)}`}`;
+  return `${name} = ${short(value, FULL)}${delta === null || delta === undefined ? "" : `, delta ${short(delta, FULL)}`}`;
 }
 
 /** A name with its subscript lowered; what is too long for its place is cut, the whole name being in the label. */

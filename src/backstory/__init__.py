@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from backstory.auditing.audit import audit as audit
     from backstory.auditing.report import Report as Report
     from backstory.configuration import show_config as show_config
+    from backstory.data.rows import Rows as Rows
+    from backstory.data.rows import open_rows as open_rows
     from backstory.data.table import Table as Table
     from backstory.errors import BackstoryError as BackstoryError
     from backstory.errors import CheckpointError as CheckpointError
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "backstory.auditing.audit": "audit",
     "backstory.auditing.report": "Report",
+    "backstory.data.rows": "Rows open_rows",
     "backstory.data.table": "Table",
     "backstory.errors": "BackstoryError CheckpointError ConfigurationError DataError DivergenceError ExpressionError "
     "ModelFileError",

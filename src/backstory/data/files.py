@@ -7,6 +7,7 @@ import io
 import os
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,25 +66,36 @@ def read(path: Path, target: str | None = None) -> Frame:
     FileNotFoundError
         There is none.
     """
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise FileNotFoundError(f"The table must be a file. {str(path)!r} {what}; check the path.")
+    require_file(path)
     kind, suffix = format_of(path)
     name = repr(path.name)
-    if path.stat().st_size == 0:
-        raise DataError(f"{name} must hold a table. The file is empty.")
     if kind == "csv":
         frame = _read_text(path, name, suffix)
     elif kind == "npz":
         frame = Frame(_read_npz(path, name, target), name)
     else:
         frame = Frame(_read_binary(path, name, kind), name)
-    repeated = {column for column in frame.columns if frame.columns.count(column) > 1}
-    if repeated:
-        raise DataError(f"The columns of {name} must have different names. {min(repeated)!r} comes twice; rename one.")
+    require_names(name, frame.columns)
     if not len(frame):
         raise DataError(f"{name} must have at least one row. It has {len(frame.columns)} columns and no rows.")
     return frame
+
+
+def require_file(path: Path) -> None:
+    """Raise FileNotFoundError where there is none, DataError for another format or an empty file."""
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise FileNotFoundError(f"The table must be a file. {str(path)!r} {what}; check the path.")
+    format_of(path)
+    if path.stat().st_size == 0:
+        raise DataError(f"{path.name!r} must hold a table. The file is empty.")
+
+
+def require_names(name: str, columns: Sequence[str]) -> None:
+    """Raise DataError where two columns have one name."""
+    repeated = {column for column in columns if columns.count(column) > 1}
+    if repeated:
+        raise DataError(f"The columns of {name} must have different names. {min(repeated)!r} comes twice; rename one.")
 
 
 def _read_text(path: Path, name: str, suffix: str) -> Frame:

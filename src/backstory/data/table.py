@@ -153,7 +153,7 @@ class Table:
             A column is missing, or holds what cannot be encoded: text among numbers, infinity.
         """
         frame = as_frame(data)
-        self._require(frame)
+        self.require(frame)
         X = np.empty((len(frame), len(self.input_names)), dtype=dtype)
         at = 0
         for column in self.columns:
@@ -162,7 +162,8 @@ class Table:
             at += width
         return X
 
-    def _require(self, frame: Frame) -> None:
+    def require(self, frame: Frame) -> None:
+        """Raise DataError, naming them, for columns that the encoding needs and the table lacks."""
         absent = [name for name in self.features if name not in frame.columns]
         if len(absent) > 1:
             raise DataError(
@@ -185,7 +186,7 @@ class Table:
          "'color' has blue in 1 row, taken as none of its levels."]
         """
         frame = as_frame(data)
-        self._require(frame)
+        self.require(frame)
         found = [(column.name, column.surprise(frame)) for column in self.columns]
         return [f"{name!r} has {words}." for name, words in found if words]
 

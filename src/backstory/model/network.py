@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from backstory.data.arrays import input_rows, row_weights
 from backstory.data.frame import is_frame
+from backstory.data.rows import Rows
 from backstory.data.table import Table
 from backstory.engine import Engine
 from backstory.engine import engine as find_engine
@@ -512,7 +513,7 @@ class Network:
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         optimizer: Optimizer | LBFGS | str = Adam(),  # noqa: B008 - frozen
         batch_size: int = 32,
@@ -538,7 +539,9 @@ class Network:
 
         Parameters
         ----------
-        X : array_like (n, n_in)
+        X : array_like (n, n_in), or Rows
+            Rows of `open_rows` are read in blocks, in bounded memory, and bring their targets. Blocks come in a new
+            order each epoch and are mixed in a buffer; a fraction held out is drawn row by row.
         y : array_like (n, n_out), or (n,) with one output, or (n,) integers as class indices
         optimizer : Optimizer, LBFGS, or a name
             Its state is kept while equal optimizers are given.
@@ -547,7 +550,7 @@ class Network:
         epochs : int >= 1
         shuffle : bool
             Whether each epoch draws a new order of the rows; False keeps the given one.
-        validation : (X, y), (X, y, sample_weight), or a float in (0, 1), optional
+        validation : (X, y), (X, y, sample_weight), Rows, or a float in (0, 1), optional
             A set of your own, or a fraction of the rows, held out; loss and metrics are taken after each epoch.
         early_stopping : EarlyStopping, int or True, optional
             Stop when the validation loss (without a set, the training loss) no longer falls, and keep the best weights.
@@ -597,8 +600,8 @@ class Network:
         count("fit", batch_size=batch_size, epochs=epochs)
         flag("fit", shuffle=shuffle, resume=resume)
         chosen = read_optimizer(optimizer)
-        data = arguments.training_data(self.spec, X, y, sample_weight, class_weight)
-        data, held_out = arguments.validation_data(self.spec, data, validation, self._engine(engine), self.seed)
+        weights = sample_weight, class_weight
+        data, held_out, trains = self._parts(X, y, weights, validation, self._engine(engine), chosen)
         bounds = arguments.read_clip(clip)
         per_epoch, per_steps = read_callbacks(callbacks)
         options = Options(
@@ -620,7 +623,7 @@ class Network:
             checkpoint=read_checkpoint(checkpoint, resume),
             resume=bool(resume),
         )
-        trainer = Trainer(
+        trainer = trains(
             self._engine(engine), self.spec, self.parameters, data, options, self._memory, held_out, owner=self
         )
         if isinstance(chosen, LBFGS):
@@ -630,6 +633,19 @@ class Network:
             return lbfgs.run(trainer, chosen)
         self._memory.ready(chosen, self.parameters)
         return trainer.run()
+
+    def _parts(
+        self, X: Any, y: Any, weights: tuple[Any, Any], validation: Any, engine: Engine, optimizer: Optimizer | LBFGS
+    ) -> tuple[Any, Any, type[Trainer]]:
+        """What `fit` trains on and validates with, in memory or read in blocks, and what trains on such."""
+        if isinstance(X, Rows):
+            from backstory.training.streaming import StreamTrainer, streamed_data
+
+            if isinstance(optimizer, LBFGS):
+                raise ConfigurationError("LBFGS needs all rows in memory at once. Use Adam or SGD, or give arrays.")
+            return *streamed_data(self.spec, X, y, weights, validation, engine, self.seed), StreamTrainer
+        data = arguments.training_data(self.spec, X, y, *weights)
+        return *arguments.validation_data(self.spec, data, validation, engine, self.seed), Trainer
 
     def walk(
         self,

@@ -26,7 +26,7 @@ from backstory.training.history import Epoch
 from backstory.training.schedules import count, positive
 
 if TYPE_CHECKING:
-    from backstory.training.trainer import Data, Trainer
+    from backstory.training.trainer import Trainer
 
 Array = NDArray[Any]
 FORMAT = 1
@@ -35,8 +35,6 @@ SUFFIX = ".checkpoint"
 LOCK = ".lock"
 _SECONDS_AT_ONCE = 0.5
 """Steps are taken in pieces of about so long, so that the time is looked at now and then."""
-_SAMPLED_ROWS = 1024
-"""So many rows, spread over the data, tell one data set from another."""
 
 
 @dataclass(frozen=True)
@@ -222,22 +220,12 @@ def run_of(trainer: Trainer) -> dict[str, Any]:
         "penalty_rows": o.penalty_rows,
         "early_stopping": repr(o.early_stopping),
         "rows": len(trainer.data),
-        "data": _digest_of(trainer.data),
-        "validation": None if trainer.validation is None else _digest_of(trainer.validation),
+        "data": trainer.data.digest(),
+        "validation": None if trainer.validation is None else trainer.validation.digest(),
     }
     if optimizer.schedule.planned:
         found["epochs"] = o.epochs
     return found
-
-
-def _digest_of(data: Data) -> str:
-    """Tell data sets apart by rows spread over them."""
-    digest = hashlib.sha256()
-    rows = np.linspace(0, len(data) - 1, min(len(data), _SAMPLED_ROWS)).astype(np.int64)
-    for array in (data.X, data.y, data.sample_weight):
-        if array is not None:
-            digest.update(f"{array.shape} {array.dtype}".encode() + np.ascontiguousarray(array[rows]).tobytes())
-    return digest.hexdigest()
 
 
 _FIGURES = [field.name for field in fields(Epoch) if field.name not in ("metrics", "gradient_norm")]

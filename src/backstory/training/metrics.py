@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -84,6 +84,22 @@ def measure(metric: Metric, y: Array, outputs: Array, sample_weight: Array | Non
     if sample_weight is None or not _takes_weights(metric):
         return float(metric(y, outputs))
     return float(metric(y, outputs, sample_weight=sample_weight))
+
+
+def merged(metric: Metric, y: Array) -> Callable[[Sequence[float], Sequence[int]], float] | None:
+    """How a metric's values over parts of the rows, with the parts' sizes, make its value over all; None: they do not.
+
+    Examples
+    --------
+    >>> merged(rmse, np.zeros((1, 1)))([3.0, 4.0], [1, 1]).__round__(4)
+    3.5355
+    """
+    kind = metric.func if isinstance(metric, partial) else metric
+    if kind is rmse:
+        return lambda values, sizes: float(np.sqrt(np.average(np.square(values), weights=sizes)))
+    if kind is accuracy and (y.ndim == 1 or y.shape[1] == 1):
+        return lambda values, sizes: float(np.average(values, weights=sizes))
+    return None
 
 
 def _takes_weights(metric: Metric) -> bool:

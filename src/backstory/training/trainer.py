@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,9 @@ from backstory.training.schedules import ConstantRate, Plan, ReduceOnPlateau
 ROWS_PER_CALL = 1 << 16
 """Short epochs are taken together, up to so many visits of rows, when nothing has to happen between them."""
 
+_SAMPLED_ROWS = 1024
+"""So many rows, spread over the data, tell one data set from another."""
+
 
 @dataclass(frozen=True)
 class Data:
@@ -39,6 +43,26 @@ class Data:
 
     def __len__(self) -> int:
         return len(self.X)
+
+    def digest(self) -> str:
+        """Tell data sets apart by rows spread over them."""
+        found = hashlib.sha256()
+        rows = np.linspace(0, len(self) - 1, min(len(self), _SAMPLED_ROWS)).astype(np.int64)
+        for array in (self.X, self.y, self.sample_weight):
+            if array is not None:
+                found.update(f"{array.shape} {array.dtype}".encode() + np.ascontiguousarray(array[rows]).tobytes())
+        return found.hexdigest()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a chunk's steps take their rows."""
+
+    data: Data
+    order: Array | None  # of a walk over `data`, epoch by epoch
+    first_batch: int
+    epoch: int
+    record: bool
 
 
 @dataclass(frozen=True)
@@ -242,30 +266,34 @@ class Trainer:
         first_batch, steps : int
         rates : float or ndarray (steps,)
         """
-        options = self.options
+        options, place = self.options, self.place(epoch, order, first_batch)
         chunk = Chunk(
-            X=self.data.X,
-            y=self.data.y,
-            sample_weight=self.data.sample_weight,
-            order=order,
+            X=place.data.X,
+            y=place.data.y,
+            sample_weight=place.data.sample_weight,
+            order=place.order,
             batch_size=self.batch_size,
-            first_batch=first_batch,
+            first_batch=place.first_batch,
             steps=steps,
             first_step=self.memory.steps,
             learning_rates=rates,
-            epoch=epoch,
+            epoch=place.epoch,
             seed=options.seed,
             dropout=options.dropout,
             clip_norm=options.clip_norm,
             clip_value=options.clip_value,
             frozen=options.frozen,
-            record=True,
+            record=place.record,
             penalty_rows=self._penalty_rows,
         )
         result = self.engine.train(self.parameters, self.rule, self.memory.state, chunk, options.threads)
         self.memory.steps += result.steps
         self.steps_done += result.steps
         return result
+
+    def place(self, epoch: int, order: NDArray[np.int64] | None, first_batch: int) -> Place:
+        """Where the steps from a batch of a walk on take their rows."""
+        return Place(self.data, order, first_batch, epoch, record=True)
 
     def diverged(self, failure: Failure, epoch: int, rates: float | Array) -> DivergenceError:
         """The error for a chunk that `take` could not finish; rows are counted in the X that was given."""
@@ -278,9 +306,13 @@ class Trainer:
 
     def _in_the_users_rows(self, failure: Failure) -> Failure:
         """The failure with its row counted in the X that was given, from which a fraction may have been held out."""
-        if self.data.rows is None or failure.row < 0:
-            return failure
-        return replace(failure, row=int(self.data.rows[failure.row]))
+        rows = self.rows_in_use
+        return failure if rows is None or failure.row < 0 else replace(failure, row=int(rows[failure.row]))
+
+    @property
+    def rows_in_use(self) -> Array | None:
+        """Which of the user's rows those are that the present steps count; None: the same."""
+        return self.data.rows
 
     def rates(self, first: int, steps: int) -> float | NDArray[np.float64]:
         """The learning rates of so many steps from number `first` on, or the one that they share."""

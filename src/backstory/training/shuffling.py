@@ -1,0 +1,344 @@
+"""Rows that are read in blocks, made ready to train on: their order, the buffers they are mixed in, and reading ahead.
+
+An epoch draws an order of the blocks, reads several of them at a time into a buffer, and visits the buffer's rows in a
+drawn order. All of it is a function of seed, epoch and the blocks' sizes, so that neither threads nor interruptions
+change it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.data.arrays import input_rows
+from backstory.data.rows import Rows
+from backstory.engine.contract import Array, Engine
+from backstory.engine.counter import ROW_STEP, epoch_key, mix
+from backstory.errors import DataError
+from backstory.network.spec import Spec
+from backstory.training.arguments import targets
+from backstory.training.trainer import Data
+
+BUFFER_BYTES = 40 << 20
+"""Rows are mixed in buffers of about so many bytes; there are two, one in use and one being filled."""
+
+OPEN_BYTES = 96 << 20
+"""Blocks that are read at a time may take so much together."""
+
+MOST_OPEN, FEWEST_OPEN = 16, 2
+"""So many blocks are read at a time."""
+
+_BLOCKS = 0x626C6F636B73
+"""Set apart the draws of the blocks' order from those of the rows'."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Which rows are held out for validation: a share of them, drawn by seed and position alone.
+
+    Parameters
+    ----------
+    seed : int
+    share : float in (0, 1)
+    out : bool
+        Whether these are the rows held out, or those that stay.
+    """
+
+    seed: int
+    share: float
+    out: bool
+
+    def mask(self, first: int, count: int) -> NDArray[np.bool_]:
+        """Which of so many rows from one on are meant, (count,).
+
+        >>> bool((Held(0, 0.1, True).mask(5, 90) ^ Held(0, 0.1, False).mask(5, 90)).all())
+        True
+        """
+        places = np.arange(first + 1, first + count + 1, dtype=np.uint64)
+        with np.errstate(over="ignore"):
+            draws = mix(epoch_key(~self.seed, 0) + places * ROW_STEP)
+        return np.asarray((draws < np.uint64(int(self.share * 2.0**64))) == self.out)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows `start` to `stop` of those of a block that are meant."""
+
+    block: int
+    start: int
+    stop: int
+
+
+def plan(counts: Sequence[int], order: Sequence[int], buffer_rows: int, open_at_once: int) -> list[list[Segment]]:
+    """Say which rows each buffer of an epoch is filled with.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Rows of each block.
+    order : sequence of int
+        The order in which blocks are begun.
+    buffer_rows : int
+        Rows of a buffer; the last may have fewer.
+    open_at_once : int
+        So many blocks share a buffer, and are read on side by side.
+
+    Examples
+    --------
+    >>> plan([4, 3], [1, 0], 4, 2)
+    [[Segment(block=1, start=0, stop=2), Segment(block=0, start=0, stop=2)],
+     [Segment(block=1, start=2, stop=3), Segment(block=0, start=2, stop=4)]]
+    """
+    waiting = deque(block for block in order if counts[block])
+    slots = deque((waiting.popleft(), 0) for _ in range(min(open_at_once, len(waiting))))
+    buffers, left = [], sum(counts)
+    while left:
+        wanted = min(buffer_rows, left)
+        share, segments = -(-wanted // len(slots)), []
+        left -= wanted
+        while wanted:
+            block, at = slots.popleft()
+            end = min(counts[block], at + min(share, wanted))
+            segments.append(Segment(block, at, end))
+            wanted -= end - at
+            if end < counts[block]:
+                slots.append((block, end))
+            elif waiting:
+                slots.append((waiting.popleft(), 0))
+        buffers.append(segments)
+    return buffers
+
+
+class Stream:
+    """Rows in blocks as a trainer sees them: all, or those that stay when some are held out, or those held out.
+
+    Parameters
+    ----------
+    rows : Rows
+    spec : Spec
+    held : Held, optional
+        Which of the rows are meant; by default all.
+    """
+
+    sample_weight = None
+
+    def __init__(self, rows: Rows, spec: Spec, held: Held | None = None) -> None:
+        if rows.n_in != spec.n_in:
+            raise DataError(
+                f"{rows.name} must have {spec.n_in} inputs, as the network has. Got {rows.n_in}; "
+                f"build the network with {rows.n_in} inputs."
+            )
+        self.source, self.spec, self.held = rows, spec, held
+
+    @cached_property
+    def counts(self) -> tuple[int, ...]:
+        """Rows of each block that are meant."""
+        if self.held is None:
+            return self.source.counts
+        bounds = zip(self.source.firsts.tolist(), self.source.counts, strict=False)
+        return tuple(int(np.count_nonzero(self.held.mask(first, count))) for first, count in bounds)
+
+    def __len__(self) -> int:
+        return sum(self.counts)
+
+    def mask(self, block: int) -> NDArray[np.bool_] | None:
+        """Which rows of a block are meant; None for all."""
+        first, count = int(self.source.firsts[block]), self.source.counts[block]
+        return None if self.held is None else self.held.mask(first, count)
+
+    @property
+    def row_bytes(self) -> int:
+        """What a row takes, ready for an engine."""
+        size = np.dtype(self.spec.dtype).itemsize
+        return size * (self.spec.n_in + self.spec.n_out) + 8
+
+    def pieces(self, block: int, start: int = 0) -> Iterator[tuple[Array, Array, Array]]:
+        """The rows of a block that are meant, from number `start` on: inputs, targets, and which rows they are."""
+        mask, source = self.mask(block), self.source
+        skipped = start if mask is None else int(np.flatnonzero(mask)[start])
+        at = int(source.firsts[block]) + skipped
+        for raw_inputs, raw_targets in source.pieces(block, skipped, self.spec.dtype):
+            where = f" of {source.name}, counted from its row {at:,},"
+            X = input_rows(raw_inputs, self.spec.n_in, self.spec.dtype, name=f"X{where}")
+            y = targets(self.spec, raw_targets, len(X), name=f"y{where}")
+            rows = np.arange(at, at + len(X))
+            at += len(X)
+            if mask is not None:
+                kept = mask[rows - source.firsts[block]]
+                X, y, rows = X[kept], y[kept], rows[kept]
+            yield X, y, rows
+
+    def all_pieces(self) -> Iterator[tuple[Array, Array, Array]]:
+        """All rows in their order, piece by piece."""
+        for block in self._filled:
+            yield from (piece for piece in self.pieces(block) if len(piece[0]))
+
+    @property
+    def _filled(self) -> list[int]:
+        return [block for block, count in enumerate(self.counts) if count]
+
+    def digest(self) -> str:
+        """Tell data sets apart by the blocks' sizes, and by the first rows of some blocks."""
+        mixing = BUFFER_BYTES, OPEN_BYTES, MOST_OPEN, FEWEST_OPEN
+        known = hashlib.sha256(repr((self.counts, self.held, self.spec.dtype, mixing)).encode())
+        filled = self._filled
+        for block in sorted({filled[0], filled[len(filled) // 2], filled[-1]}):
+            X, y, _ = next(self.pieces(block))
+            known.update(np.ascontiguousarray(X[:64]).tobytes() + np.ascontiguousarray(y[:64]).tobytes())
+        return known.hexdigest()
+
+    def loaded(self) -> Data:
+        """All rows in memory."""
+        X, y, rows = (np.concatenate(column) for column in zip(*self.all_pieces(), strict=True))
+        return Data(X, y, None, rows)
+
+
+@dataclass
+class Buffer:
+    """Rows of an epoch that are mixed with each other, and the order they are visited in."""
+
+    epoch: int
+    number: int
+    data: Data
+    order: Array | None  # (1, rows)
+
+
+class Mixer:
+    """The buffers of a stream, epoch by epoch.
+
+    Parameters
+    ----------
+    stream : Stream
+    batch_size : int
+        A buffer holds whole batches, but for the last of an epoch.
+    shuffle : bool
+        False keeps the file's order.
+    seed : int
+    """
+
+    def __init__(self, stream: Stream, engine: Engine, batch_size: int, shuffle: bool, seed: int) -> None:
+        self.stream, self.engine, self.shuffle, self.seed = stream, engine, shuffle, seed
+        batches = max(1, BUFFER_BYTES // stream.row_bytes // batch_size)
+        self.buffer_steps = min(batches, -(-len(stream) // batch_size))
+        self.buffer_rows = self.buffer_steps * batch_size
+        self.buffers = -(-len(stream) // self.buffer_rows)
+        most = max(FEWEST_OPEN, min(MOST_OPEN, OPEN_BYTES // max(stream.source.open_bytes, 1)))
+        self.open_at_once = most if shuffle else 1
+
+    def plan(self, epoch: int) -> list[list[Segment]]:
+        """Which rows the buffers of an epoch are filled with."""
+        counts = self.stream.counts
+        order: Sequence[int] = range(len(counts))
+        if self.shuffle:
+            order = self.engine.permutations(self.seed ^ _BLOCKS, range(epoch, epoch + 1), len(counts))[0].tolist()
+        return plan(counts, order, self.buffer_rows, self.open_at_once)
+
+    def from_on(self, epoch: int, number: int, stopped: Callable[[], bool]) -> Iterator[Buffer]:
+        """The buffers from one on, epoch after epoch without end; each lies where the last but one lay."""
+        places: deque[tuple[Array, Array, Array]] = deque()
+        while True:
+            cursors: dict[int, Cursor] = {}
+            for at, segments in enumerate(self.plan(epoch)[number:], number):
+                if len(places) < 2:
+                    places.appendleft(self._room(segments[0]))
+                X, y, rows = places[0]
+                places.rotate()
+                n = self._fill(segments, cursors, X, y, rows, stopped)
+                key = epoch * self.buffers + at
+                order = self.engine.permutations(self.seed, range(key, key + 1), n) if self.shuffle else None
+                yield Buffer(epoch, at, Data(X[:n], y[:n], None, rows[:n]), order)
+            epoch, number = epoch + 1, 0
+
+    def _room(self, segment: Segment) -> tuple[Array, Array, Array]:
+        n, spec = min(self.buffer_rows, len(self.stream)), self.stream.spec
+        _, y, _ = next(self.stream.pieces(segment.block, segment.start))
+        return np.empty((n, spec.n_in), spec.dtype), np.empty((n, *y.shape[1:]), y.dtype), np.empty(n, np.int64)
+
+    def _fill(
+        self,
+        segments: Sequence[Segment],
+        cursors: dict[int, Cursor],
+        X: Array,
+        y: Array,
+        rows: Array,
+        stopped: Callable[[], bool],
+    ) -> int:
+        """Read the segments, each on from where its block was left; how many rows they were."""
+        at = 0
+        for segment in segments:
+            if segment.block not in cursors:
+                cursors[segment.block] = Cursor(self.stream, segment.block, segment.start)
+            cursor = cursors[segment.block]
+            for part in cursor.take(segment.stop - segment.start):
+                end = at + len(part[0])
+                X[at:end], y[at:end], rows[at:end] = part
+                at = end
+                if stopped():
+                    return at
+            if segment.stop == self.stream.counts[segment.block]:
+                del cursors[segment.block]
+        return at
+
+
+class Cursor:
+    """A block that is being read."""
+
+    def __init__(self, stream: Stream, block: int, start: int) -> None:
+        self._pieces = stream.pieces(block, start)
+        self._rest: tuple[Array, Array, Array] | None = None
+        self._name = f"{stream.source.name}"
+
+    def take(self, n: int) -> Iterator[tuple[Array, Array, Array]]:
+        """The next n rows, in parts."""
+        while n:
+            part = next(self._pieces, None) if self._rest is None else self._rest
+            if part is None:
+                raise DataError(f"{self._name} must not change while it is read. It became shorter; start again.")
+            X, y, rows = part
+            yield X[:n], y[:n], rows[:n]
+            self._rest = (X[n:], y[n:], rows[n:]) if len(X) > n else None
+            n -= min(n, len(X))
+
+
+class Ahead:
+    """What an iterator gives, made by a thread of its own while the item before is in use.
+
+    Errors of the thread come out of `next`. A context, which ends the thread.
+    """
+
+    def __init__(self, make: Callable[[Callable[[], bool]], Iterator[Buffer]]) -> None:
+        self._ended = threading.Event()
+        self._items: queue.SimpleQueue[Buffer | BaseException] = queue.SimpleQueue()
+        self._room = threading.Semaphore()
+        self._thread = threading.Thread(target=self._run, args=(make,), name="backstory reads ahead", daemon=True)
+        self._thread.start()
+
+    def _run(self, make: Callable[[Callable[[], bool]], Iterator[Buffer]]) -> None:
+        try:
+            source = make(self._ended.is_set)
+            while self._room.acquire() and not self._ended.is_set():
+                self._items.put(next(source))
+        except BaseException as error:  # whoever waits must hear of it, whatever it is
+            self._items.put(error)
+
+    def next(self) -> Buffer:
+        """The next item; with it the one before is given back, to be made anew."""
+        item = self._items.get()
+        if isinstance(item, BaseException):
+            raise item
+        self._room.release()
+        return item
+
+    def close(self) -> None:
+        """End the thread, and wait for it."""
+        self._ended.set()
+        self._room.release()
+        self._thread.join()

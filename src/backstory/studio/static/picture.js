@@ -6,7 +6,7 @@ import { biasPlaces, ends, handlePlaces } from "./layout.js";
 const MOST_LABELS = 12;
 const FULL = 6;
 /** Characters that a value, a delta and a label have room for; numbers in full are in the accessible names. */
-const ROOM = { roomy: { value: 8, delta: 8, label: 7 }, dense: { value: 7, delta: 8, label: 7 }, tight: { value: 6, delta: 6, label: 6 } };
+const MOST_LETTERS = { roomy: { value: 8, delta: 8, label: 7 }, dense: { value: 7, delta: 8, label: 7 }, tight: { value: 6, delta: 6, label: 6 } };
 
 /** Draw a picture once; `paint` puts numbers in, `light` shows what is pointed at. */
 export function drawnNetwork(net, plan, model) {
@@ -14,7 +14,7 @@ export function drawnNetwork(net, plan, model) {
     class: `${plan.dense ? "dense" : "roomy"}${plan.tight ? " tight" : ""}` });
   /** Units whose deltas stand a line lower: where units are narrow, neighbors' deltas would touch. */
   const staggered = new Set(plan.tight ? net.columns.flatMap((column) => column.nodes.filter((_, place) => place % 2)) : []);
-  const most = ROOM[plan.tight ? "tight" : plan.dense ? "dense" : "roomy"];
+  const most = MOST_LETTERS[plan.tight ? "tight" : plan.dense ? "dense" : "roomy"];
   const layers = ["strokes", "hits", "satellites", "nodes", "handles"].map((name) => svg("g", { class: name }));
   const [strokes, hits, satellites, nodes, handles] = layers;
   root.append(...layers);
@@ -23,7 +23,7 @@ export function drawnNetwork(net, plan, model) {
 
   /** @type {Map<string, {node: SVGElement, value: SVGElement, delta: SVGElement | null}>} */
   const units = new Map();
-  /** @type {Map<string, {handle: SVGElement, labels: SVGElement[], strokes: SVGElement[], from: string, to: string}>} */
+  /** @type {Map<string, {handle: SVGElement, labels: SVGElement[], places: number[][], strokes: SVGElement[], from: string, to: string}>} */
   const weights = new Map();
   /** @type {{source: string, target: string, address: string, stroke: SVGElement}[]} */
   const lines = [];
@@ -71,10 +71,11 @@ export function drawnNetwork(net, plan, model) {
     else {
       set(handle, { "data-address": address, tabindex: -1, role: "button",
         focus: () => lightLine(line), blur: away });
-      weights.set(address, { handle, labels: [], strokes: [], from: line.source, to: line.target });
+      weights.set(address, { handle, labels: [], places: [], strokes: [], from: line.source, to: line.target });
       order.push({ address, element: handle, target: line.target });
     }
     weights.get(address).labels.push(label);
+    weights.get(address).places.push(between(line, place));
     if (stroke) weights.get(address).strokes.push(stroke);
     draggable(handle, address, model);
     handles.append(handle);
@@ -180,7 +181,8 @@ export function drawnNetwork(net, plan, model) {
       const value = moment?.fresh?.[address] ?? parameterValue(values, address);
       const sign = value < 0 ? "minus" : "plus";
       set(weight.handle, { "data-sign": sign, "aria-label": `${address} = ${short(value, FULL)}` });
-      for (const each of weight.labels) write(each, address, value, moment?.fresh?.[address] !== undefined);
+      weight.labels.forEach((each, copy) =>
+        write(each, weight.places[copy], address, value, moment?.fresh?.[address] !== undefined));
       for (const stroke of weight.strokes) {
         stroke.dataset.sign = sign;
         stroke.style.strokeWidth = String(1 + (4 * Math.abs(value)) / widest);
@@ -196,12 +198,22 @@ export function drawnNetwork(net, plan, model) {
     }
   }
 
-  function write(text, address, value, fresh) {
+  /** How far to the left and right of its handle a label may reach: to the units that its line joins. */
+  function between(line, place) {
+    const [from, to] = [plan.nodes.get(line.source), plan.nodes.get(line.target)];
+    if (plan.down || !from) return [-Infinity, Infinity];
+    return [from.x + from.w / 2 - place.x, to.x - to.w / 2 - place.x];
+  }
+
+  function write(text, [left, right], address, value, fresh) {
     const name = plan.tight ? [] : nameParts(net.labels[address], 7);
     text.replaceChildren(...name, `${name.length ? "\u2009" : ""}${fitting(value, most.label, plan.tight ? 3 : 4)}`);
     text.classList.toggle("fresh", fresh);
     const wide = Math.max(26, 7 * text.textContent.length + 10);
-    set(/** @type {any} */ (text.previousSibling), { x: -wide / 2, width: wide });
+    const middle = wide < right - left ? Math.max(left + wide / 2, Math.min(right - wide / 2, 0)) : (left + right) / 2;
+    const pill = /** @type {any} */ (text.previousSibling);
+    set(pill, { x: -wide / 2, width: wide });
+    for (const each of [pill, text]) each.style.setProperty("--aside", `${middle}px`);
   }
 
   /** Show what is pointed at, here or in a formula: units, parameters, and factors by the names of their two ends. */

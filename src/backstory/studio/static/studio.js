@@ -13,11 +13,12 @@ import { setupView } from "./setup.js";
 import { storyView } from "./story.js";
 import { trainingView } from "./training.js";
 
-/** Where each view stands: two columns where there is room, else one after the other. */
+/** Where each view stands: in two or three columns where there is room, else one after the other. */
 const PLACES = {
   top: [barView, setupView],
-  seen: [networkView, equationView, dataView, trainingView],
-  told: [storyView, exerciseView],
+  seen: [networkView],
+  told: [equationView, storyView, exerciseView],
+  trained: [dataView, trainingView],
   below: [numbersView],
 };
 

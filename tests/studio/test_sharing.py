@@ -200,3 +200,10 @@ def test_the_shell_program_of_a_network_runs(tmp_path):
     (tmp_path / "python").symlink_to(sys.executable)
     run = subprocess.run(["sh", "-c", copied(session, "shell")], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert f"loss {session.state()['values']['mean_loss']!r}" in run.stdout, run.stderr
+
+
+@pytest.mark.parametrize("preset", ["mazur", "neuron", "clouds", "digits"])
+def test_a_page_of_its_own_is_saved(preset):
+    page = copied(moved(Session(lambda changed: None, preset)), "html")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "default-src 'none'" in page

@@ -227,3 +227,16 @@ def test_nothing_runs_over_on_a_phone(page, begin, preset):
     page.click("[data-part=setup] summary")
     page.click(".menu summary")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_a_page_of_its_own_is_saved_and_opens_without_the_studio(page, served, begin, browser, tmp_path):
+    begin("xor")
+    page.click(".menu summary")
+    with page.expect_download() as download:
+        page.click("[data-copy=html]")
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+    alone = browser.new_page()
+    alone.goto(file.as_uri())
+    alone.wait_for_selector("[data-figure] svg")
+    alone.close()

@@ -119,7 +119,7 @@ class Outputs:
         """Return how often each class is taken for each, or targets beside outputs; of rows held out, if there are."""
         assert isinstance(self.subject, NetworkSubject)
         samples, net = self.subject.samples, self.subject.net
-        rows = slice(samples.trained, None) if samples.held_out else slice(None)
+        rows = self.subject.rows_measured(samples.trained if samples.held_out else 0, len(samples))
         outputs, y = net.predict(samples.X[rows]), samples.y[rows]
         if not samples.classes:
             shown = _spread(len(y))

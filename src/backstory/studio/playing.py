@@ -21,6 +21,7 @@ class Playing(Stage):
         """Stop training after the step it is at."""
         if self._runner.running:
             self._runner.pause()
+            self._put(training=self._training())
             self._recording.note()
             self._frame()
 

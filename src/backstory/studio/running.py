@@ -21,7 +21,9 @@ FRAME = 0.1
 _FRAMES, _NOTES = 0.12, 0.10
 """The share of a run's time that frames may take, and the recording of steps."""
 _HEAD_START = 0.06
-"""Seconds that recording may take before that share counts: the first steps are the ones worth seeing singly."""
+"""Seconds that recording may take at first: the first steps are the ones worth seeing singly."""
+_APART = 0.02
+"""Seconds between two recorded steps after that."""
 
 
 class Turns:
@@ -105,7 +107,7 @@ class _Run:
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
-        self.started = self.last_frame = time.perf_counter()
+        self.started = self.last_frame = self.last_note = time.perf_counter()
         self.frame_cost = self.note_cost = 0.0
         self.per_step = CHUNK
         self.owed = 1.0
@@ -126,21 +128,25 @@ class _Run:
         return 0.0 if speed is None else min(0.02, max(0.0, 1 - self.owed) / speed)
 
     def _take(self, n: int) -> None:
-        recording, records = self.recording, self._may_note()
-        if records:
+        recording = self.recording
+        if self.note_cost < _HEAD_START:
             n = min(n, max(1, recording.due_in()))
         before = time.perf_counter()
         recording.take(n)
         took = time.perf_counter() - before
         self.per_step = max(took / n, 1e-8) if n > 1 else 0.5 * (self.per_step + took)
-        if records and not recording.due_in():
+        if self._may_note() and not recording.due_in():
             before = time.perf_counter()
             recording.note()
-            self.note_cost += time.perf_counter() - before
+            self.last_note = time.perf_counter()
+            self.note_cost += self.last_note - before
 
     def _may_note(self) -> bool:
-        """Whether recording has not taken more than its share of the time."""
-        return self.note_cost <= _HEAD_START + _NOTES * (time.perf_counter() - self.started)
+        """Whether recording has not had its share of the time."""
+        now = time.perf_counter()
+        if self.note_cost < _HEAD_START:
+            return True
+        return now - self.last_note >= _APART and self.note_cost <= _HEAD_START + _NOTES * (now - self.started)
 
     def frame_due(self) -> bool:
         """Whether something new may be shown."""

@@ -35,7 +35,7 @@ check     id (the asker's own), text, status, ok, headline, reading, preview (ht
           mended (html), nearest), steps (hint by hint), numbers, terms (text, span, status, paths), missing; or null
 exercise  kind, about, seed, count, question, network, asked, asked_html, left, hints, more, answer (as `check`),
           solution (text, html, message) once it was asked for; or null
-copied    what was asked for to be copied: form (link, python, shell), text; or null
+copied    what was asked for to be copied: form (link, python, shell, html), text; or null
 notice    a sentence for the person, such as why a message was refused; or null
 refused   where that sentence belongs: "form" for what the setup's form asked for, else "bar"; or null
 ========  ============================================================================================================

@@ -2,7 +2,7 @@
 import { html, short } from "./dom.js";
 
 const SPEEDS = [[1, "1 step a second"], [10, "10 steps a second"], [100, "100 steps a second"], [1000, "1,000 steps a second"], ["", "as fast as can be"]];
-const COPIES = [["link", "Link to this state"], ["python", "Python"], ["shell", "Commands for a shell"]];
+const COPIES = [["link", "Link to this state"], ["python", "Python"], ["shell", "Commands for a shell"], ["html", "Save as a page of its own"]];
 
 /** @param {import("./dom.js").Model} model @returns {import("./dom.js").View} */
 export function barView(model) {
@@ -71,18 +71,27 @@ function copyView(model) {
     html("div", { class: "row" }, ...COPIES.map(([form, name]) => html("button", { type: "button", "data-copy": form, click: () => model.send({ do: "copy", form }) }, name)), done),
     text, html("label", { class: "row" }, "Open ", link));
   const element = html("details", { class: "menu" }, html("summary", {}, "Share and copy"), panel);
-  let shown = null;
+  let shown;
 
   function update() {
     const copied = model.get("copied");
     if (copied === shown) return;
+    const first = shown === undefined; // what another tab asked for is not saved here
     shown = copied;
-    text.hidden = !copied;
+    if (first && copied?.form === "html") return;
+    text.hidden = !copied || copied.form === "html";
     done.textContent = "";
     if (!copied) return;
+    if (copied.form === "html") return save(copied.text);
     const whole = copied.form === "link" ? `${location.href.split("#")[0]}${copied.text}` : copied.text;
     text.value = whole;
     navigator.clipboard?.writeText(whole).then(() => (done.textContent = "copied"), () => (done.textContent = "select and copy"));
+  }
+  function save(page) {
+    const address = URL.createObjectURL(new Blob([page], { type: "text/html" }));
+    html("a", { href: address, download: "backstory.html" }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+    done.textContent = "saved as backstory.html";
   }
   return { element, update };
 }

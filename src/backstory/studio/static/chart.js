@@ -100,7 +100,8 @@ function linearTicks(low, high) {
 
 /** A tick's number: powers of ten are set as such. */
 function tickParts(value, log) {
-  if (!log) return [Math.abs(value) >= 1e4 ? `${short(value / 1000)}k` : short(value)];
+  const size = Math.abs(value);
+  if (!log) return [size >= 1e6 ? `${short(value / 1e6)}M` : size >= 1e4 ? `${short(value / 1000)}k` : short(value)];
   const power = Math.log10(value);
   if (!Number.isInteger(power) || (power > -3 && power < 4)) return [short(value)];
   return ["10", svg("tspan", { dy: -5, "font-size": "0.8em" }, short(power))];
@@ -115,7 +116,7 @@ function* axisParts(x, y, width, options) {
   }
   for (const value of x.ticks) {
     yield svg("line", { x1: x(value), x2: x(value), y1: bottom, y2: bottom + 4, class: "axis" });
-    yield svg("text", { x: x(value), y: bottom + 16, "text-anchor": "middle" }, ...tickParts(value));
+    yield svg("text", { x: x(value), y: bottom + 16, "text-anchor": x(value) > width - CHART.right - 16 ? "end" : "middle" }, ...tickParts(value));
   }
   yield svg("line", { x1: CHART.left, x2: width - CHART.right, y1: bottom, y2: bottom, class: "axis" });
   yield svg("text", { x: width - CHART.right, y: CHART.height - 4, "text-anchor": "end", class: "axis-name" }, options.x);

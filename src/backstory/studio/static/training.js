@@ -53,7 +53,9 @@ export function trainingView(model) {
     if (document.activeElement !== cursor || training.running) cursor.value = String(training.step);
     cursor.disabled = training.last === 0;
     at.textContent = `step ${training.step.toLocaleString("en")} of ${training.last.toLocaleString("en")}`;
-    now.textContent = sentence(history, training);
+    const data = model.get("data");
+    const some = data?.measured < data?.rows - data?.held_out ? ` · over ${data.measured} of the samples` : "";
+    now.textContent = sentence(history, training) + some;
     stuck.replaceChildren(...history.stuck.filter((layer) => layer.dead.length || layer.saturated.length).map(stuckLine));
     table(history);
   }

@@ -183,6 +183,8 @@ def test_the_target_is_chosen_from_the_columns(session):
     targets, outputs = state["outputs"]["pairs"]
     assert len(targets) == len(outputs) == state["data"]["held_out"] == 8
     assert {round(value, 3) for value in targets} <= {round(number / 7, 3) for number in range(40)}
+    raw = state["outputs"]["raw"][0]
+    assert any(raw == pytest.approx(number / 7, abs=1e-3) for number in range(40))  # in its own units
     state = do(session, "target", name="wdith")
     assert "Did you mean 'width'?" in state["notice"]
     assert state["setup"]["table"]["target"] == "width"

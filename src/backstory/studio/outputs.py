@@ -84,6 +84,9 @@ class Outputs:
             "y": samples.y[row].item(),
             "outputs": plain(self.subject.net.predict(x[None])[0]),
         }
+        if samples.table is not None and not samples.classes:
+            raw = np.array([[found["y"]], found["outputs"]], dtype=np.float64)
+            found["raw"] = plain(samples.table.restored(raw)[:, 0])
         of_kind = {"plane": self._map, "curve": self._curve}.get(samples.kind, self._agreement)
         with np.errstate(all="ignore"):
             return found | of_kind()

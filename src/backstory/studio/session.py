@@ -17,7 +17,7 @@ values    of one row: net (the picture's id), step, nodes, deltas, parameters, g
           that are learned from
 outputs   data (its id), step, row, x, y, outputs (of that row), and by kind: map (bytes in base64 by point of a grid,
           from the top) with size, from, to, of (the likeliest class); curve (x, y); confusion (by class, by answer);
-          pairs (targets, outputs)
+          pairs (targets, outputs); and of a table's number raw (target, output) in its own units
 training  running, step, last (step recorded), epoch, batch, batches, sample, samples (of the batch), speed, edits
 history   by recorded step: steps, loss, validation, accuracy, validation_accuracy, norms (by layer); and stuck (by
           layer: layer, activation, units, dead, saturated) at the present step

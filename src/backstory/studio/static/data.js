@@ -51,6 +51,10 @@ function called(data, y) {
 
 /** What the network answers for the chosen sample: a bar for each class, or the number. */
 function answerOf(data, outputs) {
+  if (outputs.raw) {
+    const [target, output] = outputs.raw;
+    return html("p", { "data-part": "answer" }, `${data.target}: output ${short(output)}, target ${short(target)}`);
+  }
   const truth = called(data, outputs.y);
   if (!data.classes.length || outputs.outputs.length !== data.classes.length) {
     const says = outputs.outputs.map((value) => short(value)).join(", ");

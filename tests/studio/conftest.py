@@ -6,7 +6,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Served:
-    """A running studio: its address with the token, and its session, to compare with what the page shows."""
+    """A running studio: its address with the token, its session, to compare with what the page shows, and its end."""
 
     address: str
     session: Session
+    stop: Callable[[], None]
 
     def waits_for(self, holds: Any, seconds: float = 20.0) -> None:
         """Wait until `holds(state)` is true; actions of the page arrive a moment after they were sent."""
@@ -46,11 +47,15 @@ def served() -> Iterator[Served]:
     running = uvicorn.Server(uvicorn.Config(server.app, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    yield Served(f"http://127.0.0.1:{port}/?token={server.token}", server.session)
-    server.session.close()
-    running.should_exit = True
-    thread.join(10)
-    listener.close()
+
+    def stop() -> None:
+        server.session.close()
+        running.should_exit = True
+        thread.join(10)
+        listener.close()
+
+    yield Served(f"http://127.0.0.1:{port}/?token={server.token}", server.session, stop)
+    stop()
 
 
 @pytest.fixture(scope="session")

@@ -207,3 +207,11 @@ def test_a_page_of_its_own_is_saved(preset):
     page = copied(moved(Session(lambda changed: None, preset)), "html")
     assert page.startswith("<!DOCTYPE html>")
     assert "default-src 'none'" in page
+
+
+def test_a_page_of_a_network_that_is_not_taken_whole_and_none(session):
+    do(session, "preset", name="spirals")
+    do(session, "setup", changes={"sizes": [2, 64, 64, 1]})
+    do(session, "select", quantity="w1[0->3]")
+    assert "Two spirals, step 0</h1>" in copied(session, "html")
+    assert do(session, "copy")["copied"] is None

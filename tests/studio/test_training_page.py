@@ -229,14 +229,40 @@ def test_nothing_runs_over_on_a_phone(page, begin, preset):
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-def test_a_page_of_its_own_is_saved_and_opens_without_the_studio(page, served, begin, browser, tmp_path):
+def test_a_page_of_its_own_is_saved_for_who_asked_and_opens_without_the_studio(page, served, begin, browser, tmp_path):
     begin("xor")
+    steps(page, served, "epoch", 3)
+    page.locator('[data-address="w1[0->1]"]').first.dispatch_event("click")
+    page.wait_for_selector('[data-part=story][data-quantity="w1[0->1]"]')
+    other = page.context.new_page()
+    saved_there = []
+    other.on("download", lambda download: saved_there.append(download))
+    other.goto(served.address)
+    other.wait_for_selector("[data-part=network] svg")
     page.click(".menu summary")
     with page.expect_download() as download:
         page.click("[data-copy=html]")
     file = tmp_path / download.value.suggested_filename
+    assert file.name == "backstory-xor.html"
     download.value.save_as(file)
-    alone = browser.new_page()
+    served.waits_for(lambda state: state["copied"] is None)
+    net = served.session._subject.net
+    X, y = datasets.xor()
+    other.close()
+    page.goto("about:blank")
+    served.stop()
+    alone = browser.new_context(offline=True).new_page()
     alone.goto(file.as_uri())
     alone.wait_for_selector("[data-figure] svg")
-    alone.close()
+    assert alone.title() == "XOR, step 3"
+    assert answer_of(alone) == pytest.approx(net.explain("w1[0->1]", X[0], y[0]).value, rel=1e-12)
+    alone.locator('[data-address="w2[2->0]"]').first.click()
+    assert answer_of(alone) == pytest.approx(net.explain("w2[2->0]", X[0], y[0]).value, rel=1e-12)
+    alone.select_option("select[name=sample]", "2")
+    assert answer_of(alone) == pytest.approx(net.explain("w2[2->0]", X[2], y[2]).value, rel=1e-12)
+    alone.context.close()
+    assert saved_there == []
+
+
+def answer_of(alone):
+    return float(alone.get_attribute("[data-part=story] .answer data", "value"))

@@ -5,18 +5,14 @@ from __future__ import annotations
 import time
 
 from backstory.errors import ConfigurationError, unknown
-from backstory.model.stories import read_rows
 from backstory.studio import link as links
-from backstory.studio import script
+from backstory.studio import script, takeaway
 from backstory.studio.choosing import Choosing
-from backstory.studio.standalone import figure
-from backstory.studio.subject import NetworkSubject
+from backstory.studio.presets import PRESETS
 
 MOST_SECONDS = 10
 """That opening a link may take to train."""
 FORMS = ("link", "python", "shell", "html")
-MOST_ROWS, MOST_INPUTS = 12, 16
-"""Samples that a saved file lets one choose from, where they have no more inputs than that."""
 
 
 class Sharing(Choosing):
@@ -28,8 +24,10 @@ class Sharing(Choosing):
     def check(self, text: str, id: str = "") -> None:
         raise NotImplementedError
 
-    def copy(self, form: str) -> None:
-        """Write the state as a link, as Python, as commands for a shell, or as an HTML file that lives on its own."""
+    def copy(self, form: str | None = None) -> None:
+        """Write the state as a link, as Python, for a shell, or as a file that lives alone; or put that away."""
+        if form is None:
+            return self._put(copied=None)
         if form not in FORMS:
             raise unknown("form", form, FORMS)
         setup, step = self._state["setup"], self._subject.steps
@@ -45,23 +43,14 @@ class Sharing(Choosing):
         elif form == "shell":
             text = script.shell(setup, self._subject, edits, step, quantity, equation)
         else:
-            text = self._page(quantity or next(iter(self._state["values"]["parameters"])))
+            text = takeaway.written(self._subject, setup["row"], quantity, setup["convention"], self._title())
         self._put(copied={"form": form, "text": text})
 
-    def _page(self, quantity: str) -> str:
-        """Return the page in which the story of a quantity lives, with some samples to choose from."""
-        subject, row = self._subject, int(self._state["setup"]["row"])
-        story = subject.explain(quantity, row)
-        if not isinstance(subject, NetworkSubject) or subject.X.shape[1] > MOST_INPUTS:
-            return figure(story)
-        chosen = [row, *(other for other in range(min(MOST_ROWS, subject.rows)) if other != row)]
-        rows = read_rows(subject.net, subject.X[chosen], subject.y[chosen])
-        leaves = [
-            {f"x[{place}]": float(value) for place, value in enumerate(x)}
-            | {f"y[{place}]": float(value) for place, value in enumerate(y)}
-            for x, y in zip(rows.X, rows.y, strict=True)
-        ]
-        return figure(story, rows=leaves)
+    def _title(self) -> str:
+        """Return what the state is called: by its preset, or what a person brought."""
+        preset = PRESETS.get(self._state["setup"]["preset"])
+        table = self._state["table"]
+        return preset.title if preset else table["name"] if table else "Formulas"
 
     def open(self, link: str) -> None:
         """Bring back the state that a link holds, trained as far as it was."""

@@ -272,6 +272,12 @@ class NetworkSubject:
     def _row(self, row: int) -> Rows:
         return read_rows(self.net, self.X[row : row + 1], self.y[row : row + 1])
 
+    def given(self, row: int) -> dict[str, float]:
+        """Return a sample's inputs and targets by address."""
+        rows = self._row(row)
+        sides = {"x": rows.X[0].tolist(), "y": rows.y[0].tolist()}
+        return {f"{letter}[{unit}]": value for letter, values in sides.items() for unit, value in enumerate(values)}
+
     def numbers(self, row: int) -> dict[str, Any]:
         net, x, y = self.net, self.X[row : row + 1], self.y[row : row + 1]
         drawing = self.drawing()

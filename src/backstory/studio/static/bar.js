@@ -68,30 +68,37 @@ function copyView(model) {
   const link = html("input", { name: "link", "aria-label": "A link to open", placeholder: "paste a link to open it",
     change: () => link.value && model.send({ do: "open", link: link.value }) });
   const panel = html("div", { class: "copies" },
-    html("div", { class: "row" }, ...COPIES.map(([form, name]) => html("button", { type: "button", "data-copy": form, click: () => model.send({ do: "copy", form }) }, name)), done),
+    html("div", { class: "row" }, ...COPIES.map(([form, name]) => html("button", { type: "button", "data-copy": form, click: () => ask(form) }, name)), done),
     text, html("label", { class: "row" }, "Open ", link));
   const element = html("details", { class: "menu" }, html("summary", {}, "Share and copy"), panel);
-  let shown;
+  let asked = false; // what another tab asked for is neither saved nor put on the clipboard here
+  let before = null;
+
+  function ask(form) {
+    asked = true;
+    before = model.get("copied");
+    done.textContent = "";
+    model.send({ do: "copy", form });
+  }
 
   function update() {
     const copied = model.get("copied");
-    if (copied === shown) return;
-    const first = shown === undefined; // what another tab asked for is not saved here
-    shown = copied;
-    if (first && copied?.form === "html") return;
-    text.hidden = !copied || copied.form === "html";
-    done.textContent = "";
-    if (!copied) return;
-    if (copied.form === "html") return save(copied.text);
+    if (!copied || !asked || copied === before) return;
+    asked = false;
+    text.hidden = copied.form === "html";
+    if (text.hidden) return save(copied.text);
     const whole = copied.form === "link" ? `${location.href.split("#")[0]}${copied.text}` : copied.text;
     text.value = whole;
     navigator.clipboard?.writeText(whole).then(() => (done.textContent = "copied"), () => (done.textContent = "select and copy"));
   }
+
   function save(page) {
     const address = URL.createObjectURL(new Blob([page], { type: "text/html" }));
-    html("a", { href: address, download: "backstory.html" }).click();
+    const name = `backstory-${model.get("setup").preset || "own"}.html`;
+    html("a", { href: address, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
-    done.textContent = "saved as backstory.html";
+    done.textContent = `saved as ${name}`;
+    model.send({ do: "copy" });
   }
   return { element, update };
 }

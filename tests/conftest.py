@@ -26,7 +26,7 @@ PROGRAMS = {"tex": "pdflatex", "chromium": "chromium", "node": "node"}
 """What BACKSTORY_REQUIRE may name besides Python libraries, and the command that shows it is there."""
 
 
-MODULES = {"jupyter": "jupyterlab"}
+MODULES = {"jupyter": "jupyterlab", "mpi": "mpi4py"}
 """And libraries that are imported by another name."""
 
 

@@ -20,11 +20,12 @@ KNOWS: dict[str, set[str]] = {
     "engine": {"network"},
     "data": set(),
     "training": {"engine", "data"},
+    "distributed": {"training"},
     "interop": {"training"},
     "drawing": set(),
     "story": {"functions", "drawing"},
     "checking": {"story"},
-    "model": {"training", "checking", "interop"},
+    "model": {"training", "distributed", "checking", "interop"},
     "reporting": {"model", "drawing"},
     "auditing": {"model"},
     "estimators": {"model"},
@@ -36,7 +37,8 @@ KNOWS: dict[str, set[str]] = {
 FACES = ("cli", "configuration")  # may use the finished package's own public names, its version for one
 NATIVE = ("_native_baseline", "_native_avx2", "_native_avx512")
 PURE_PYTHON = ("errors", "drawing", "expressions", "functions", "story", "checking")  # only the standard library
-OPTIONAL = ("keras", "matplotlib", "onnx", "pandas")  # imported where they are used, never when a module is loaded
+# Imported where they are used, never when a module is loaded.
+OPTIONAL = ("keras", "matplotlib", "mpi4py", "onnx", "pandas")
 
 
 def module_name(path: Path) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from backstory.data.rows import Rows as Rows
     from backstory.data.rows import open_rows as open_rows
     from backstory.data.table import Table as Table
+    from backstory.distributed.shards import Shards as Shards
     from backstory.errors import BackstoryError as BackstoryError
     from backstory.errors import CheckpointError as CheckpointError
     from backstory.errors import ConfigurationError as ConfigurationError
@@ -87,6 +88,7 @@ _HOMES = {
     "backstory.auditing.report": "Report",
     "backstory.data.rows": "Rows open_rows",
     "backstory.data.table": "Table",
+    "backstory.distributed.shards": "Shards",
     "backstory.errors": "BackstoryError CheckpointError ConfigurationError DataError DivergenceError ExpressionError "
     "ModelFileError",
     "backstory.estimators": "MLPClassifier MLPRegressor",

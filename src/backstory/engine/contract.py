@@ -107,6 +107,18 @@ class ChunkResult:
     interrupt: BaseException | None = None  # what a signal's handler raised meanwhile; raised once the steps are noted
 
 
+@dataclass(frozen=True)
+class Moment:
+    """What an optimizer's rule is told of one step whose gradient is given: its numbers that no parameter has alone."""
+
+    step: int  # t, from 1
+    learning_rate: float
+    frozen: tuple[bool, ...]  # one per parameter array in flat order
+    loss: float = 0.0  # data loss plus penalty; this and what follows where the rule asks for the whole gradient
+    norm_squared: float = 0.0
+    largest: float = 0.0
+
+
 class Engine(Protocol):
     """The contract; n is the number of rows. `parameters` is the flat array (W1, b1, W2, b2, ...) of `Spec.dtype`."""
 
@@ -137,6 +149,20 @@ class Engine(Protocol):
 
     def permutations(self, seed: int, epochs: range, n: int) -> NDArray[np.int64]:
         """The shuffled order of n rows in each of several epochs, (len(epochs), n); see `backstory.engine.counter`."""
+
+    def apply(
+        self,
+        parameters: Array,
+        rule: UpdateRule,
+        state: Mapping[str, Array],
+        gradient: Array,
+        moment: Moment,
+        threads: int = 1,
+    ) -> None:
+        """Take the rule's step along a given gradient, flat, penalty included and clipped: the last part of `train`.
+
+        `parameters` and the arrays of `state` are updated in place, whether or not what comes out is finite.
+        """
 
     def train(
         self, parameters: Array, rule: UpdateRule, state: Mapping[str, Array], chunk: Chunk, threads: int = 1

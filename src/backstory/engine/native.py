@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, UpdateRule
+from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, Moment, UpdateRule
 from backstory.engine.functors import native_activation, native_loss
+from backstory.engine.reference import Engine as Reference
 from backstory.errors import ConfigurationError, unknown
 from backstory.functions import Interval
 from backstory.network.spec import Spec
@@ -209,6 +210,18 @@ class Engine:
         orders = np.empty((len(epochs), n), np.int64)
         native_module().permutations(seed & _WORD, epochs.start, orders)
         return orders
+
+    def apply(
+        self,
+        parameters: Array,
+        rule: UpdateRule,
+        state: Mapping[str, Array],
+        gradient: Array,
+        moment: Moment,
+        threads: int = 1,
+    ) -> None:
+        """Take the rule's step along a given gradient."""
+        Reference(self.spec).apply(parameters, rule, state, gradient, moment)
 
     def train(
         self, parameters: Array, rule: UpdateRule, state: Mapping[str, Array], chunk: Chunk, threads: int = 1

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, UpdateRule
+from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, Moment, UpdateRule
 from backstory.engine.counter import dropout_keep, permutations
 from backstory.expressions import evaluate
 from backstory.functions import Activation
@@ -171,6 +171,22 @@ class Engine:
     def permutations(self, seed: int, epochs: range, n: int) -> NDArray[np.int64]:
         return permutations(seed, epochs, n)
 
+    def apply(
+        self,
+        parameters: Array,
+        rule: UpdateRule,
+        state: Mapping[str, Array],
+        gradient: Array,
+        moment: Moment,
+        threads: int = 1,
+    ) -> None:
+        with np.errstate(all="ignore"):
+            slots = {name: values.astype(np.float64) for name, values in state.items()}
+            step = _Rule(self.spec, rule, moment.frozen)
+            parameters[:], new_slots = step(parameters.astype(np.float64), slots, gradient.astype(np.float64), moment)
+            for name, values in state.items():
+                values[:] = new_slots[name]
+
     def train(
         self, parameters: Array, rule: UpdateRule, state: Mapping[str, Array], chunk: Chunk, threads: int = 1
     ) -> ChunkResult:
@@ -193,11 +209,9 @@ class Engine:
                     gradient = gradient + strength * penalty_slope(spec, theta)
                     new, new_slots = update(theta, slots, gradient, loss + strength * penalty_value(spec, theta), step)
                     after = [("weight", new), *(("state", values) for values in new_slots.values())]
-                    failure = _first_failure(step, "gradient", _arrays_by_layer(spec, gradient))
+                    failure = first_failure(spec, step, "gradient", gradient)
                     for quantity, values in after:
-                        failure = failure or _first_failure(
-                            step, quantity, _arrays_by_layer(spec, values.astype(spec.dtype))
-                        )
+                        failure = failure or first_failure(spec, step, quantity, values.astype(spec.dtype))
                 if failure is not None:
                     break
                 theta, slots = new, new_slots
@@ -296,31 +310,61 @@ class _Update:
     """Clipping and the optimizer's formulas, applied to the flat parameters at once."""
 
     def __init__(self, spec: Spec, rule: UpdateRule, chunk: Chunk) -> None:
-        self.rule, self.chunk = rule, chunk
-        self.free = free_mask(spec, chunk.frozen)
-        self.decay = np.where(weight_mask(spec), rule.weight_decay, 0.0)
+        self.chunk = chunk
+        self.rule = _Rule(spec, rule, chunk.frozen)
 
     def __call__(
         self, theta: Floats, slots: Mapping[str, Floats], g: Floats, loss: float, step: int
     ) -> tuple[Floats, dict[str, Floats]]:
         chunk = self.chunk
-        if chunk.clip_value is not None:
-            g = np.clip(g, -chunk.clip_value, chunk.clip_value)
-        norm_squared = float(np.sum(g[self.free] ** 2))
-        if chunk.clip_norm is not None and norm_squared > chunk.clip_norm**2:
-            scale = chunk.clip_norm / np.sqrt(norm_squared)
-            g, norm_squared = g * scale, norm_squared * scale**2
+        g, norm_squared, largest = clipped(g, self.rule.free, chunk.clip_norm, chunk.clip_value)
+        rate = float(np.broadcast_to(chunk.learning_rates, chunk.steps)[step])
+        moment = Moment(chunk.first_step + step + 1, rate, chunk.frozen, loss, norm_squared, largest)
+        return self.rule(theta, slots, g, moment)
+
+
+def clipped(
+    g: Floats, free: NDArray[np.bool_], clip_norm: float | None, clip_value: float | None
+) -> tuple[Floats, float, float]:
+    """A gradient with its components cut and its norm bounded: it, its squared norm and its largest size.
+
+    Parameters
+    ----------
+    g : ndarray (n_parameters,)
+    free : ndarray (n_parameters,) of bool
+        Which of them training may change: the norm and the largest size are theirs.
+    """
+    if clip_value is not None:
+        g = np.clip(g, -clip_value, clip_value)
+    norm_squared = float(np.sum(g[free].astype(np.float64) ** 2))
+    if clip_norm is not None and norm_squared > clip_norm**2:
+        scale = clip_norm / np.sqrt(norm_squared)
+        g, norm_squared = (g * scale).astype(g.dtype), norm_squared * scale**2
+    return g, norm_squared, float(np.max(np.abs(g[free]), initial=0.0))
+
+
+class _Rule:
+    """The optimizer's formulas, applied to the flat parameters at once."""
+
+    def __init__(self, spec: Spec, rule: UpdateRule, frozen: tuple[bool, ...]) -> None:
+        self.rule = rule
+        self.free = free_mask(spec, frozen)
+        self.decay = np.where(weight_mask(spec), rule.weight_decay, 0.0)
+
+    def __call__(
+        self, theta: Floats, slots: Mapping[str, Floats], g: Floats, moment: Moment
+    ) -> tuple[Floats, dict[str, Floats]]:
         values: dict[str, Any] = {
             **self.rule.constants,
             **slots,
             "w": theta,
             "g": g,
-            "t": float(chunk.first_step + step + 1),
-            "learning_rate": float(np.broadcast_to(chunk.learning_rates, chunk.steps)[step]),
+            "t": float(moment.step),
+            "learning_rate": moment.learning_rate,
             "decay": self.decay,
-            "loss": loss,
-            "gradient_norm_squared": norm_squared,
-            "gradient_max": float(np.max(np.abs(g[self.free]), initial=0.0)),
+            "loss": moment.loss,
+            "gradient_norm_squared": moment.norm_squared,
+            "gradient_max": moment.largest,
         }
         for name, formula in self.rule.assignments:
             values[name] = evaluate(formula, values, NUMPY)
@@ -367,6 +411,11 @@ def _first_failure(
             row = -1 if batch is None else int(batch[int(np.argmax(bad.any(axis=1)))])
             return Failure(step, quantity, layer, row)
     return None
+
+
+def first_failure(spec: Spec, step: int, quantity: str, flat: Array) -> Failure | None:
+    """The first layer where an array laid out like the parameters holds a non-finite number."""
+    return _first_failure(step, quantity, _arrays_by_layer(spec, flat))
 
 
 def _shares(spec: Spec, n: int, sample_weight: Array | None) -> Floats:

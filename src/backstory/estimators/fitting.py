@@ -167,6 +167,7 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             threads=fair_threads(self.threads),
             callbacks=[callback, *(each for each in own if each is not None)],
             progress=self.progress,
+            shards=0,  # what an estimator keeps of each epoch, every process of a launcher must keep
         )
 
     def _loss(self, network: Network, data: Data) -> float:

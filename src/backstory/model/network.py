@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,6 +34,7 @@ from backstory.training.trainer import Memory, Options, Trainer, divergence
 
 if TYPE_CHECKING:
     from backstory.checking.verdict import Verdict
+    from backstory.distributed.shards import Shards
     from backstory.interop.trained import Trained
     from backstory.model.flow import GradientFlow, SampleGradients
     from backstory.story.layer import LayerStory
@@ -532,6 +533,7 @@ class Network:
         penalty_rows: float | None = None,
         checkpoint: Any = None,
         resume: bool = False,
+        shards: int | Shards | None = None,
         engine: str = "native",
         progress: bool | None = None,
     ) -> History:
@@ -578,6 +580,11 @@ class Network:
         resume : bool
             Go on from the newest whole checkpoint there, and end with the same bits as a run never interrupted; with
             none there, begin anew (`History.resumed` tells which).
+        shards : int >= 1, 0 or Shards, optional
+            Rows belong to so many shards, whose gradients are added in a fixed tree: the processes of an MPI launcher
+            share them (all must make the same call), and any number of processes ends with the same bits, one included.
+            By default 8 under a launcher (docs/scaling.md), else none, which is fastest for one process; 0 is none
+            under a launcher too. A `Shards` object says that X and y hold the rows of this process's shards only.
         engine : {"native", "reference"}
         progress : bool, optional
             A progress bar; by default only on a terminal and in notebooks.
@@ -596,12 +603,21 @@ class Network:
             A number became NaN or infinite: at which step, layer and row, and what to try. The last good weights stay,
             and the error's `history` holds the finished epochs.
         """
+        from backstory.distributed import fitting as sharding
+        from backstory.distributed.communicator import together
+
         self._refuse_folded("Training")
         count("fit", batch_size=batch_size, epochs=epochs)
         flag("fit", shuffle=shuffle, resume=resume)
         chosen = read_optimizer(optimizer)
+        team, shards = sharding.read_shards(shards)
+        if shards:
+            self.seed = sharding.begin_alike(team, self.seed, self.parameters)
+            sharding.require_arrays(X, class_weight, validation, shards)
         weights = sample_weight, class_weight
-        data, held_out, trains = self._parts(X, y, weights, validation, self._engine(engine), chosen)
+        data, held_out, trains = together(
+            team, lambda: self._parts(X, y, weights, validation, self._engine(engine), chosen)
+        )
         bounds = arguments.read_clip(clip)
         per_epoch, per_steps = read_callbacks(callbacks)
         options = Options(
@@ -613,7 +629,7 @@ class Network:
             clip_norm=bounds.norm,
             clip_value=bounds.value,
             frozen=arguments.frozen_arrays(self.spec, freeze),
-            threads=read_threads(threads),
+            threads=sharding.fair_threads(team, threads, read_threads),
             penalty_rows=arguments.penalty_rows(self.spec, penalty_rows),
             early_stopping=read_early_stopping(early_stopping),
             per_epoch=tuple(per_epoch),
@@ -623,6 +639,8 @@ class Network:
             checkpoint=read_checkpoint(checkpoint, resume),
             resume=bool(resume),
         )
+        if shards:
+            trains = sharding.trains(team, shards, find_engine(engine, sharding.summing(self.spec)))
         trainer = trains(
             self._engine(engine), self.spec, self.parameters, data, options, self._memory, held_out, owner=self
         )
@@ -630,13 +648,14 @@ class Network:
             lbfgs.check_options(trainer)
         self.history = trainer.history
         if isinstance(chosen, LBFGS):
-            return lbfgs.run(trainer, chosen)
+            with trainer.standing():
+                return lbfgs.run(trainer, chosen)
         self._memory.ready(chosen, self.parameters)
         return trainer.run()
 
     def _parts(
         self, X: Any, y: Any, weights: tuple[Any, Any], validation: Any, engine: Engine, optimizer: Optimizer | LBFGS
-    ) -> tuple[Any, Any, type[Trainer]]:
+    ) -> tuple[Any, Any, Callable[..., Trainer]]:
         """What `fit` trains on and validates with, in memory or read in blocks, and what trains on such."""
         if isinstance(X, Rows):
             from backstory.training.streaming import StreamTrainer, streamed_data

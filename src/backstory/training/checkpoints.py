@@ -99,13 +99,12 @@ class Keeper:
     ----------
     plan : Checkpoint
     trainer : Trainer
-        Whose state is saved and put back.
-    resume : bool
-        Whether the run goes on from the newest whole file.
+        Whose state is saved and put back; its options say whether the run goes on from the newest whole file. This is
+        its `keeper` while entered.
     """
 
-    def __init__(self, plan: Checkpoint, trainer: Trainer, resume: bool) -> None:
-        self.plan, self.trainer, self.resume = plan, trainer, resume
+    def __init__(self, plan: Checkpoint, trainer: Trainer) -> None:
+        self.plan, self.trainer, self.resume = plan, trainer, trainer.options.resume
         self.folder = Path(plan.directory)
         self.saved_at = time.monotonic()
         self.seconds_per_step = 0.0
@@ -132,9 +131,11 @@ class Keeper:
         except BaseException:
             self._lock.close()
             raise
+        self.trainer.keeper = self
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.trainer.keeper = None
         self._lock.close()
 
     def _begin(self) -> None:
@@ -220,6 +221,7 @@ def run_of(trainer: Trainer) -> dict[str, Any]:
         "penalty_rows": o.penalty_rows,
         "early_stopping": repr(o.early_stopping),
         "rows": len(trainer.data),
+        "shards": trainer.shards,
         "data": trainer.data.digest(),
         "validation": None if trainer.validation is None else trainer.validation.digest(),
     }
@@ -267,9 +269,10 @@ def put_back(trainer: Trainer, head: Mapping[str, Any], arrays: Mapping[str, Arr
         It is the state of another run; nothing is changed.
     """
     mine = json.loads(json.dumps(run_of(trainer)))
-    for name, value in head["run"].items():
+    unsaid = ("network", "data", "validation")  # what differs in them would be too long to say
+    for name, value in sorted(head["run"].items(), key=lambda item: item[0] in unsaid):
         if mine.get(name) != value:
-            shown = "differ" if name in ("network", "data", "validation") else f"was {value}, and is {mine.get(name)}"
+            shown = "differ" if name in unsaid else f"was {value}, and is {mine.get(name)}"
             raise CheckpointError(
                 f"A run can only go on as the run it was. The checkpoint's {name} {shown} now. "
                 "Give the same arguments and data, or choose another folder."

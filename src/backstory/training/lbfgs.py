@@ -42,7 +42,7 @@ def run(trainer: Trainer, optimizer: LBFGS) -> History:
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-    data, options, engine, parameters = trainer.data, trainer.options, trainer.engine, trainer.parameters
+    options, parameters = trainer.options, trainer.parameters
     history = trainer.history
     free = free_mask(trainer.spec, options.frozen)
     started = time.perf_counter()
@@ -51,7 +51,7 @@ def run(trainer: Trainer, optimizer: LBFGS) -> History:
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
         candidate = parameters.copy()
         candidate[free] = theta
-        loss, gradient = engine.loss_and_gradient(candidate, data.X, data.y, data.sample_weight, options.threads)
+        loss, gradient = trainer.loss_and_gradient(candidate)
         latest.setdefault("first", loss)
         latest["gradient"] = gradient
         return loss, gradient[free].astype(np.float64)

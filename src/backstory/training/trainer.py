@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -128,7 +129,15 @@ class Memory:
 
 
 class Trainer:
-    """One call of `fit` with a step-by-step optimizer (L-BFGS has a loop of its own, in `lbfgs`)."""
+    """One call of `fit` with a step-by-step optimizer (L-BFGS has a loop of its own, in `lbfgs`).
+
+    What a step is and who takes part in it is up to the methods `orders`, `take`, `validate` and their like, which
+    `backstory.distributed` writes anew for data in shards; when epochs end, what is recorded then, and what is asked of
+    callbacks and checkpoints stands here alone.
+    """
+
+    shards = 0
+    """In how many shards the rows lie; 0: in none."""
 
     def __init__(
         self,
@@ -156,11 +165,18 @@ class Trainer:
     def run(self) -> History:
         """Train; the weights are always those of the last whole step, or of the best epoch with early stopping."""
         self.started = time.perf_counter()
-        self.begin()
-        if self.options.checkpoint is None:
-            return self._run()
-        with Keeper(self.options.checkpoint, self, self.options.resume) as self.keeper:
-            return self._run()
+        with self.standing():
+            self.begin()
+            with self.keeping():
+                return self._run()
+
+    def standing(self) -> AbstractContextManager[object]:
+        """What a run stands in from its begin to its end."""
+        return nullcontext()
+
+    def keeping(self) -> AbstractContextManager[object]:
+        """Keep checkpoints, where they are asked for, and go on from one; `keeper` is then there."""
+        return nullcontext() if self.options.checkpoint is None else Keeper(self.options.checkpoint, self)
 
     def _run(self) -> History:
         with Progress(self.options.epochs, self.options.progress) as progress:
@@ -169,10 +185,10 @@ class Trainer:
                     self._epochs(min(self._epochs_at_once(progress), self.options.epochs - len(self.history)))
                     progress.show(self.history)
                     self.stops()
-                    self._save()
+                    self.save()
                 except _Stop:
                     self.history.stopped = "callback"
-                    self._save()
+                    self.save()
                 except KeyboardInterrupt:
                     self.history.stopped = "interrupted"
                     self.keep_best()
@@ -185,11 +201,18 @@ class Trainer:
         self.rule: UpdateRule = self.memory.optimizer.rule()
         self.first_step = 0 if self._schedule.planned else self.memory.steps
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write a checkpoint, where they are asked for."""
         if self.keeper is not None:
             self.keeper.save()
 
+    def after_steps(self) -> None:
+        """Write one if it is due, within an epoch."""
+        if self.keeper is not None:
+            self.keeper.after_steps()
+
     def _epochs_at_once(self, progress: Progress) -> int:
+        """How many epochs may be taken before something has to happen."""
         o = self.options
         between = o.per_steps or o.early_stopping or self.validation or progress.visible or self.keeper
         if between or isinstance(self._schedule, ReduceOnPlateau):
@@ -198,7 +221,7 @@ class Trainer:
         return max(1, min([*ahead, ROWS_PER_CALL // len(self.data)]))
 
     @property
-    def _penalty_rows(self) -> float:
+    def penalty_rows(self) -> float:
         """The option, or 0 where every batch weighs that much."""
         rows, alike = (
             self.options.penalty_rows,
@@ -236,7 +259,7 @@ class Trainer:
             if result.interrupt is not None:
                 if whole == n:
                     self.position = Position()
-                self._save()  # here, where all that belongs together is up to date, and nowhere else
+                self.save()  # here, where all that belongs together is up to date, and nowhere else
                 raise result.interrupt
             if result.failure is not None:
                 step = at + result.failure.step
@@ -245,16 +268,13 @@ class Trainer:
                 self.keeper.took(result.steps, time.perf_counter() - begun)
             if position.steps < steps:  # callbacks due at the end of an epoch see its record
                 self._serve_steps(losses[-1][-1])
-                if self.keeper is not None:
-                    self.keeper.after_steps()
+                self.after_steps()
         after = time.perf_counter() - self.started
         self._record(n, order, losses, norms, penalties, rates, before, after, served=n - 1)
         self.position = Position()
         self._serve_steps(losses[-1][-1])
 
-    def take(
-        self, epoch: int, order: NDArray[np.int64] | None, first_batch: int, steps: int, rates: float | Array
-    ) -> ChunkResult:
+    def take(self, epoch: int, order: Any, first_batch: int, steps: int, rates: float | Array) -> ChunkResult:
         """Take so many steps of the walk that begins with an epoch, from one of its batches on.
 
         Parameters
@@ -284,7 +304,7 @@ class Trainer:
             clip_value=options.clip_value,
             frozen=options.frozen,
             record=place.record,
-            penalty_rows=self._penalty_rows,
+            penalty_rows=self.penalty_rows,
         )
         result = self.engine.train(self.parameters, self.rule, self.memory.state, chunk, options.threads)
         self.memory.steps += result.steps
@@ -303,6 +323,11 @@ class Trainer:
     def orders(self, epochs: range) -> NDArray[np.int64] | None:
         """The order of the rows in each of several epochs, (len(epochs), n); None where they are not shuffled."""
         return self.engine.permutations(self.options.seed, epochs, len(self.data)) if self.options.shuffle else None
+
+    def loss_and_gradient(self, parameters: Array) -> tuple[float, Array]:
+        """Loss and gradient over all rows, penalty included."""
+        data = self.data
+        return self.engine.loss_and_gradient(parameters, data.X, data.y, data.sample_weight, self.options.threads)
 
     def _in_the_users_rows(self, failure: Failure) -> Failure:
         """The failure with its row counted in the X that was given, from which a fraction may have been held out."""
@@ -333,7 +358,7 @@ class Trainer:
     def _record(
         self,
         n: int,
-        order: NDArray[np.int64] | None,
+        order: Any,
         pieces: list[NDArray[np.float64]],
         norms: list[NDArray[np.float64]],
         penalties: list[NDArray[np.float64]],
@@ -348,7 +373,7 @@ class Trainer:
         losses = losses[: n * per_epoch].reshape(n, per_epoch)
         penalty = penalties[0] if len(penalties) == 1 else np.concatenate(penalties)
         if self.spec.reduction == "mean":
-            sizes = self._batch_weights(n, order)
+            sizes = self.batch_weights(n, order)
             means = losses.mean(axis=1) if sizes is None else (losses * sizes).sum(axis=1) / sizes.sum(axis=-1)
             penalty = penalty * self._mean_strength(sizes)
         else:
@@ -364,9 +389,9 @@ class Trainer:
             self.memory.watched.append(self._watched(figures))
             self.memory.epochs += 1
             if number < served:
-                self._serve_epoch(len(self.history) * per_epoch)
+                self.serve_epoch(len(self.history) * per_epoch)
 
-    def _batch_weights(self, n: int, order: NDArray[np.int64] | None) -> NDArray[np.float64] | None:
+    def batch_weights(self, n: int, order: NDArray[np.int64] | None) -> NDArray[np.float64] | None:
         """What each batch counts in the mean over an epoch: its rows, or their weights, (batches,) or (n, batches).
 
         None where all batches count alike.
@@ -383,11 +408,11 @@ class Trainer:
 
     def _mean_strength(self, sizes: NDArray[np.float64] | None) -> Any:
         """What the penalty is multiplied by in the mean over an epoch's batches, weighted as their losses are."""
-        if not self._penalty_rows:
+        if not self.penalty_rows:
             return 1.0
         if sizes is None:
-            return self._penalty_rows / self.batch_size
-        return self._penalty_rows * np.count_nonzero(sizes, axis=-1) / sizes.sum(axis=-1)
+            return self.penalty_rows / self.batch_size
+        return self.penalty_rows * np.count_nonzero(sizes, axis=-1) / sizes.sum(axis=-1)
 
     def note(self, figures: Epoch) -> None:
         """Add an epoch to the history; with early stopping, keep its weights if they are the best."""
@@ -420,11 +445,16 @@ class Trainer:
         return Event(self.owner, len(self.history), step, self.history, float(loss))
 
     def _serve_steps(self, loss: float) -> None:
-        for callback in self.options.per_steps:
-            if self.steps_done % callback.n == 0 and callback.function(self._event(self.steps_done, loss)) is True:
-                raise _Stop
+        due = [callback for callback in self.options.per_steps if self.steps_done % callback.n == 0]
+        if due and self.serve_steps(due, loss):
+            raise _Stop
 
-    def _serve_epoch(self, step: int) -> bool:
+    def serve_steps(self, due: list[EverySteps], loss: float) -> bool:
+        """Call callbacks within an epoch, up to the first that ends training; whether one does."""
+        return any(callback.function(self._event(self.steps_done, loss)) is True for callback in due)
+
+    def serve_epoch(self, step: int) -> bool:
+        """Call the callbacks per epoch; whether one of them ends training."""
         stop = False
         for callback in self.options.per_epoch:
             stop |= callback.function(self._event(step, self.history.epochs[-1].loss)) is True
@@ -432,7 +462,7 @@ class Trainer:
 
     def stops(self) -> bool:
         """Serve the callbacks per epoch and early stopping; whether training ends here."""
-        stop = self._serve_epoch(self.steps_done)
+        stop = self.serve_epoch(self.steps_done)
         if stop:
             self.history.stopped = "callback"
         early = self.options.early_stopping

@@ -1,0 +1,231 @@
+"""Training steps over shards: a gradient for each of them, all added in the tree, and the same update everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backstory.distributed.shards import Shards, shard_seed
+from backstory.distributed.sums import Tree
+from backstory.engine.contract import Array, Chunk, Engine, Failure, Moment, UpdateRule
+from backstory.engine.reference import clipped, first_failure, free_mask, layer_norms, penalty_slope
+from backstory.network.spec import Spec
+from backstory.training.optimizers import SGD
+from backstory.training.trainer import Data, Memory, Options
+
+COLLECT = SGD(momentum=0.5).rule()
+"""A rule whose memory, from 0, is the gradient itself after one step."""
+
+
+@dataclass(frozen=True)
+class Sharded(Data):
+    """The rows of the shards that this process has; its length is that of the whole data set.
+
+    Attributes
+    ----------
+    shards : Shards
+    first : int
+        The number of X's first row in the whole data set.
+    mark : str
+        What tells the whole data set from others.
+    """
+
+    shards: Shards = field(default_factory=lambda: Shards(1))
+    first: int = 0
+    mark: str = ""
+
+    def __len__(self) -> int:
+        return self.shards.rows
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows have weights."""
+        return self.sample_weight is not None
+
+    def digest(self) -> str:
+        return self.mark
+
+    def part(self, shard: int) -> Data:
+        """The rows of one shard."""
+        rows = slice(self.shards.start(shard) - self.first, self.shards.start(shard + 1) - self.first)
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        numbers = np.arange(self.first + rows.start, self.first + rows.stop) if self.rows is None else self.rows[rows]
+        return Data(self.X[rows], self.y[rows], weight, numbers)
+
+
+@dataclass(frozen=True)
+class Orders:
+    """The rows' orders in some epochs: of this process's shards, each (epochs, rows); and the weight of each batch."""
+
+    rows: Mapping[int, NDArray[np.int64]]
+    totals: NDArray[np.float64]  # (epochs, batches), over all shards
+
+
+class Steps:
+    """What the steps of one run need, and how one is taken.
+
+    Parameters
+    ----------
+    engine : Engine
+        Which applies the rule.
+    summing : Engine
+        Of the same network, whose loss is the sum over rows, without a penalty: for the shards' gradients.
+    spec, parameters, memory, options, data, batch_size, tree
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        summing: Engine,
+        spec: Spec,
+        parameters: Array,
+        memory: Memory,
+        options: Options,
+        data: Sharded,
+        batch_size: int,
+        tree: Tree,
+    ) -> None:
+        self.engine, self.summing, self.spec = engine, summing, spec
+        self.options, self.tree = options, tree
+        self.parameters, self.memory = parameters, memory
+        self.owned = data.shards.owned(tree.team.rank, tree.team.size)
+        self.parts = {shard: data.part(shard) for shard in self.owned}
+        self.seeds = {shard: shard_seed(options.seed, shard) for shard in self.owned}
+        self.starts = {shard: data.shards.starts(shard, batch_size) for shard in self.owned}
+        self.batches = -(-len(data) // batch_size)
+        self.sizes = np.diff(np.minimum(np.arange(self.batches + 1) * batch_size, len(data))).astype(np.float64)
+        self.weighted = data.weighted
+        self.mean = spec.reduction == "mean"
+        self._free = free_mask(spec, options.frozen)
+        self._gradient, self._scratch = np.empty_like(parameters), np.empty_like(parameters)
+        self.failures: dict[int, Failure] = {}
+
+    def orders(self, epochs: range) -> Orders:
+        """The rows' orders in several epochs; as they come in each shard where they are not shuffled."""
+        rows = {}
+        for shard, part in self.parts.items():
+            n, seed = len(part), self.seeds[shard]
+            shuffled = self.options.shuffle and n > 0
+            order = self.engine.permutations(seed, epochs, n) if shuffled else np.arange(n)[None]
+            rows[shard] = np.broadcast_to(order, (len(epochs), n))
+        if not self.weighted:
+            return Orders(rows, np.broadcast_to(self.sizes, (len(epochs), self.batches)))
+        mine = [self._batch_weights(shard, rows[shard]) for shard in self.owned]
+        return Orders(rows, self.tree.total(self.tree.gathered(mine)))
+
+    def _batch_weights(self, shard: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What the rows of a shard weigh in each batch, (epochs, batches)."""
+        starts, weight = self.starts[shard], self.parts[shard].sample_weight
+        assert weight is not None
+        some = starts[1:] > starts[:-1]
+        totals = np.zeros((len(rows), self.batches))
+        if some.any():
+            totals[:, some] = np.add.reduceat(weight[rows], starts[:-1][some], axis=1, dtype=np.float64)
+        return totals
+
+    def gradient(self, orders: Orders, epoch: int, number: int, batch: int, losses: Array) -> Array | None:
+        """The data loss's gradient over a batch, the same everywhere; None where it is not finite.
+
+        Parameters
+        ----------
+        epoch : int
+            The place of the epoch in the orders.
+        number : int
+            Its number, which keys the masks.
+        losses : ndarray (owned shards,)
+            Is given the sums over each shard's rows.
+        """
+        self.failures = {}
+
+        def make(shard: int, out: Array) -> None:
+            first, last = self.starts[shard][batch : batch + 2]
+            out.fill(0)
+            rows = np.ascontiguousarray(orders.rows[shard][epoch, first:last])
+            losses[shard - self.owned.start] = self._shard_gradient(shard, rows, number, out) if len(rows) else 0.0
+
+        self.tree.add(make, self._gradient)
+        if not all_finite(self._gradient):
+            return None
+        self._gradient *= self._gradient.dtype.type(self.share(orders, epoch, batch))
+        return self._gradient
+
+    def share(self, orders: Orders, epoch: int, batch: int) -> float:
+        """What the sum over a batch is multiplied by."""
+        total = float(orders.totals[epoch, batch])
+        return (1.0 / total if total else 0.0) if self.mean else 1.0
+
+    def _shard_gradient(self, shard: int, rows: NDArray[np.int64], epoch: int, out: Array) -> float:
+        """Sum the gradient over some rows of a shard into `out`, from 0; their loss is what comes back."""
+        part, options = self.parts[shard], self.options
+        chunk = Chunk(
+            X=part.X,
+            y=part.y,
+            sample_weight=part.sample_weight,
+            order=rows[None],
+            batch_size=len(rows),
+            first_batch=0,
+            steps=1,
+            first_step=0,
+            learning_rates=0.0,
+            epoch=epoch,
+            seed=self.seeds[shard],
+            dropout=options.dropout,
+            clip_norm=None,
+            clip_value=None,
+            frozen=(False,) * len(options.frozen),
+            record=False,
+        )
+        self._scratch[:] = self.parameters
+        result = self.summing.train(self._scratch, COLLECT, {"m": out}, chunk, options.threads)
+        if result.failure is not None:
+            row = result.failure.row
+            assert part.rows is not None
+            self.failures[shard] = replace(result.failure, row=int(part.rows[row]) if row >= 0 else -1)
+            out.fill(np.nan)
+            return float("nan")
+        return float(result.losses[0])
+
+    def update(
+        self, rule: UpdateRule, gradient: Array, strength: float, rate: float, data_loss: float, record: bool
+    ) -> list[float]:
+        """Add the penalty, clip, and apply the rule; the layers' norms before clipping, where they are recorded."""
+        spec, options = self.spec, self.options
+        loss = data_loss
+        if spec.penalty is not None:
+            gradient += (strength * penalty_slope(spec, self.parameters)).astype(gradient.dtype)
+            loss += strength * self.engine.penalty(self.parameters) if rule.whole_gradient else 0.0
+        norms = layer_norms(spec, gradient) if record else []
+        norm_squared = largest = 0.0
+        if rule.whole_gradient or options.clip_norm is not None or options.clip_value is not None:
+            gradient, norm_squared, largest = clipped(gradient, self._free, options.clip_norm, options.clip_value)
+        moment = Moment(self.memory.steps + 1, rate, options.frozen, loss, norm_squared, largest)
+        self.engine.apply(self.parameters, rule, self.memory.state, gradient, moment, options.threads)
+        return norms
+
+    def found(self, step: int, gradient: Array | None) -> Failure | None:
+        """Where the first non-finite number of a step arose, as all processes agree; None: nowhere."""
+        if gradient is None:
+            every = {shard: failure for each in self.tree.team.gather(self.failures) for shard, failure in each.items()}
+            if every:
+                return replace(every[min(every)], step=step)
+            return first_failure(self.spec, step, "gradient", self._gradient)
+        arrays: list[tuple[str, Any]] = [("weight", self.parameters)]
+        arrays += [("state", values) for values in self.memory.state.values()]
+        for quantity, values in arrays:
+            if not all_finite(values) and (failure := first_failure(self.spec, step, quantity, values)) is not None:
+                return failure
+        return None
+
+    def finite(self) -> bool:
+        """Whether the weights and the optimizer's state are."""
+        return all(all_finite(values) for values in (self.parameters, *self.memory.state.values()))
+
+
+def all_finite(values: Array) -> bool:
+    """Whether all numbers are finite; mostly told by their sum."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(np.add.reduce(values)) or np.isfinite(values).all())

@@ -49,8 +49,8 @@ def test_commands_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
 def test_links_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    targets = re.findall(r"\]\(([^)#:]+)\)", text)
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+    targets = re.findall(r"\]\(([^)#:]+)\)|(?:src|srcset)=\"([^\"#:]+)\"", text)
+    assert [link or picture for link, picture in targets if not (ROOT / (link or picture)).exists()] == []
 
 
 def test_transcript_is_there_and_a_new_one_takes_its_place() -> None:

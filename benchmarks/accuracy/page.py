@@ -37,7 +37,7 @@ class Line:
         percent = self.set.task == "classes"
         mean, error = np.mean(values), np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
         text = f"{100 * mean:.2f} %" if percent else f"{mean:.4g}"
-        spread = "" if len(values) == 1 else f" ± {100 * error:.2f}" if percent else f" ± {error:.2g}"
+        spread = "" if len(values) == 1 else f" ± {100 * error:.2f}" if percent else f" ± {float(f'{error:.2g}'):g}"
         return text + spread
 
 

@@ -255,7 +255,7 @@ class Engine:
             chunk.record,
             threads,
             losses,
-            *([chunk.penalty_rows] if chunk.penalty_rows else []),
+            chunk.penalty_rows,
         )
         found = None if failure is None else Failure(*failure)
         return ChunkResult(steps, losses[:steps], norms, penalties[:, 0], found, interrupt)

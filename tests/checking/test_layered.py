@@ -232,3 +232,11 @@ def test_sums_over_samples(reduction: str, equation: str, fix: str | None) -> No
 def test_too_many_sums_are_refused() -> None:
     verdict = D.check("delta_k^(1) = sum_i sum_j sum_m sum_n w_ik^(2) w_jk^(2) w_mk^(2) w_nk^(2)")
     assert verdict.findings[0].message == "These sums have too many terms. Nest fewer of them."
+
+
+def test_what_does_not_belong_is_told_with_its_parentheses() -> None:
+    net = bs.Network([2, 3, 2], hidden="relu", output="softmax", loss="cross_entropy", seed=0)
+    verdict = net.check("delta2[0] = (a2[0] - y[0])*a2[0]*(1 - a2[0])")
+    assert verdict.findings[0].message == "The factor a2[0]*(1 - a2[0]) does not belong there."
+    start, end = verdict.findings[0].span
+    assert verdict.text[start:end] == "a2[0]*(1 - a2[0])"

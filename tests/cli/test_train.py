@@ -284,6 +284,14 @@ def test_bad_tables_at_evaluation(
         ),
         (("--target", "target", "--hidden", "0"), "Got '0'."),
         (("--target", "target", "--out", "no/m.safetensors"), "--out must be in a folder that exists. There is no"),
+        (
+            ("--target", "target", "-o", "m.onnx"),
+            "m.safetensors. Got 'm.onnx', the name of another format; write it with 'backstory export' from there",
+        ),
+        (
+            ("--target", "target", "--out", "iris.csv"),
+            "--out must name a model file, such as iris.safetensors. Got 'iris.csv', the name of another format.",
+        ),
     ],
 )
 def test_bad_options(
@@ -336,6 +344,14 @@ def test_a_table_is_no_model(run: Run, tables: Path) -> None:
     result = run("evaluate", tables / "iris.csv", tables / "iris.csv")
     assert (result.code, result.out) == (2, "")
     assert "is not a whole safetensors file" in result.err
+
+
+def test_other_formats_are_no_models_and_what_reads_them_is_said(run: Run, tables: Path, tmp_path: Path) -> None:
+    for name, reader in (("m.onnx", "bs.from_onnx"), ("m.npz", "bs.from_npz")):
+        (tmp_path / name).write_bytes(b"no model file at all")
+        result = run("evaluate", tmp_path / name, tables / "iris.csv")
+        assert result.code == 2
+        assert f"A file of that name is read with {reader}; net.save and 'backstory train' write model" in result.err
 
 
 def test_hidden_units() -> None:

@@ -98,6 +98,12 @@ class Page(HTMLParser):
         self.words.append(data)
 
 
+def test_as_text_in_a_notebook_too(found: TableReport, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = str(found)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)  # where rich would show what is to be a string
+    assert str(found) == wanted
+
+
 def test_as_a_page(found: TableReport) -> None:
     html = found.to_html()
     page = Page(html)
@@ -134,6 +140,10 @@ def test_of_a_loaded_network_and_any_rows(work: Work, tmp_path: object) -> None:
     assert "On the 40 rows of the table" in str(again)
     assert "Course" not in str(again)
     Page(again.to_html())
+    frame().head(40).to_csv(f"{tmp_path}/rows.csv", index=False)
+    of_file = report(bs.load(path), f"{tmp_path}/rows.csv", threads=1)
+    assert of_file.figures == again.figures
+    assert "On the 40 rows of rows.csv" in str(of_file)
 
 
 def test_a_network_without_a_table_is_refused() -> None:

@@ -368,7 +368,7 @@ class Repairs:
     def shown(self, slot: Slot) -> str:
         """Return a part's text; of several terms the first's."""
         span = slot.span if slot.is_factor else slot.node.span or slot.span
-        return self.facts.text[slice(*outer(self.facts.text, span))]
+        return self.facts.text[slice(*self.facts.closed(outer(self.facts.text, span)))]
 
     def edited(self, *edits: Edit) -> str:
         return applied(self.facts.text, edits)

@@ -113,7 +113,9 @@ def train(
     target: Annotated[
         str | None, typer.Option(metavar="COL", help="The column to predict; in .npz an array (default: y).")
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the model is written.")] = Path("model.safetensors"),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where the model is written.")] = Path(
+        "model.safetensors"
+    ),
     task: Annotated[Aim | None, typer.Option(help="What the target is; by default what it looks like.")] = None,
     drop: Annotated[str | None, typer.Option(metavar="COL,COL", help="Columns to leave out.")] = None,
     split: Annotated[
@@ -177,7 +179,8 @@ def predict(
     model: Model,
     data: Data,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="CSV, TSV, Parquet, Arrow or .npz; default: CSV on stdout.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="CSV, TSV, Parquet, Arrow or .npz; default: CSV on stdout."),
     ] = None,
     threads: Threads = None,
 ) -> None:
@@ -203,7 +206,9 @@ def export(
     """Write a model for other programs.
 
     As an ONNX graph, as C or Python source that needs nothing but the mathematics of the language, as NumPy arrays, or
-    as PyTorch's state. The first three take the raw columns of the table that the model was trained on.
+    as PyTorch's state. The first three take the raw columns of the table that the model was trained on: C and Python
+    say in the file how, ONNX takes each by its name in the shape (n, 1), numbers as float64 (NaN where missing), texts
+    as strings (empty where missing), and gives label and probabilities, or prediction.
     """
     from backstory.cli.export import run
 

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from backstory.data.files import FORMATS
 from backstory.errors import ConfigurationError
+from backstory.interop.export import ENDINGS
 from backstory.model.recipe import Plan
 from backstory.model.tables import prepare
 from backstory.reporting.report import Seen, described, of_work
@@ -68,6 +70,7 @@ def run(
     """Train and save; raises BackstoryError or OSError before anything is written."""
     checkpoint = saving.checkpoint()
     units = None if hidden is None else hidden_units(hidden)
+    require_model_name(out)
     require_place(out)
     if page is not None:
         require_place(page, "--report")
@@ -138,6 +141,17 @@ def hidden_units(text: str) -> list[int]:
     if not all(size.isascii() and size.isdigit() and int(size) > 0 for size in sizes):
         raise ConfigurationError(f"--hidden must be integers >= 1 with commas between, such as 64,64. Got {text!r}.")
     return [int(size) for size in sizes]
+
+
+def require_model_name(out: Path) -> None:
+    """Raise where a model file would be named as what it is not, or take the place of a table."""
+    ending = out.suffix.lower()
+    if ending in ENDINGS or ending in FORMATS:
+        advice = f"; write it with 'backstory export' from there, --out {out.name}" if ending in ENDINGS else ""
+        raise ConfigurationError(
+            f"--out must name a model file, such as {out.stem}.safetensors. Got {out.name!r}, the name of another "
+            f"format{advice}."
+        )
 
 
 def require_place(out: Path, option: str = "--out") -> None:

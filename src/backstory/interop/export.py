@@ -13,7 +13,7 @@ from backstory.interop import to_c, to_npz, to_onnx, to_python, to_torch
 from backstory.interop.trained import Trained
 from backstory.network.file import write_whole
 
-_ENDINGS: Mapping[str, str] = MappingProxyType(
+ENDINGS: Mapping[str, str] = MappingProxyType(
     {".onnx": "onnx", ".c": "c", ".py": "python", ".npz": "npz", ".pt": "torch", ".pth": "torch"}
 )
 """How a file's name ends -> its format."""
@@ -65,12 +65,12 @@ def format_of(path: Path) -> str:
         It ends in none of the known ways.
     """
     ending = path.suffix.lower()
-    if ending not in _ENDINGS:
+    if ending not in ENDINGS:
         raise ConfigurationError(
-            f"A network is exported to a file whose name ends in one of {', '.join(_ENDINGS)}. Got {path.name!r}; "
+            f"A network is exported to a file whose name ends in one of {', '.join(ENDINGS)}. Got {path.name!r}; "
             "rename it, or say format=."
         )
-    return _ENDINGS[ending]
+    return ENDINGS[ending]
 
 
 def code_name(path: Path) -> str:

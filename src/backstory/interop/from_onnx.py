@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from backstory.errors import ConfigurationError, ModelFileError
 from backstory.functions import Activation, Loss, Penalty
+from backstory.functions import activation as find_activation
 from backstory.interop.chain import Dense, Scale, Step, refused, trained
 from backstory.interop.onnx_graph import library
 from backstory.interop.onnx_nodes import READERS, Context, Rows, per_unit
@@ -61,9 +62,13 @@ SCALING: Mapping[str, Callable[[Array], tuple[Array, Array]]] = {
 """Operator -> what it makes of rows and a vector after them, as (factor, shift)."""
 
 WHY = {
+    "Concat": "it joins tensors, and a network is one chain. Where it joins 1 - p and p, the probabilities of two "
+    "classes, cut the graph at p with onnx.utils.extract_model.",
     "LogSoftmax": "the library has probabilities, not their logarithms, as outputs. Export the model without it and "
     "say output='softmax'.",
     "PRelu": "its slope is learned, and the library's activations have fixed parameters.",
+    "Unsqueeze": "it makes more dimensions than rows have. So backstory itself writes gelu and arctan in float64, "
+    "which onnxruntime has in float32 only: export with dtype='float32'.",
 }
 
 
@@ -120,7 +125,10 @@ class _Graph:
         inputs = [each for each in self.graph.input if each.name not in self.values]
         if len(inputs) != 1:
             names = ", ".join(repr(each.name) for each in inputs) or "none"
-            raise ConfigurationError(f"An ONNX graph must have one input to be imported. Got {names}.")
+            raise ConfigurationError(
+                f"An ONNX graph must have one input to be imported. Got {names}. Where they are columns that are "
+                "encoded and joined to rows, cut that part off with onnx.utils.extract_model."
+            )
         shape = [each.dim_value or None for each in inputs[0].type.tensor_type.shape.dim]
         self.context = replace(self.context, length=shape[0] if shape else None)
         self.values[inputs[0].name] = Rows(rank=len(shape) or None, width=shape[1] if len(shape) == 2 else None)
@@ -199,6 +207,7 @@ class _Graph:
         if node.op_type in ACTIVATIONS and first.values is None:
             reading, defaults = ACTIVATIONS[node.op_type]
             row = reading.read(where, {**defaults, **_short(attributes, first)})
+            row = _own(row) if first.dtype == "float32" else row
         arrays: dict[str, Any] = {
             name: _at_points(each) if isinstance(each, Rows) else each.reshape(()).astype(_wide(each))
             for name, each in zip(node.input, given, strict=True)
@@ -217,6 +226,13 @@ def _short(attributes: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
         name: float(str(np.float32(value))) if short and isinstance(value, float) else value
         for name, value in attributes.items()
     }
+
+
+def _own(row: Activation) -> Activation:
+    """The library's own row, where the parameters of the one that was read are its own to float32."""
+    own = find_activation(row.name)
+    pairs = zip(row.parameters, own.parameters, strict=True)
+    return own if all(np.float32(one[1]) == np.float32(other[1]) for one, other in pairs) else row
 
 
 def _at_points(rows: Rows) -> Array:

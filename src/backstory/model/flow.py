@@ -162,7 +162,7 @@ class GradientFlow:
             *textwrap.wrap(self.sentence, 80),
             "",
             (
-                f"{'layer':>5}  {'activation':<14}{'|δ|':>11}{'through W':>11}{_THROUGH_SLOPES:>11}{'|∂L/∂W|':>11}"
+                f"{'layer':>5}  {'activation':<12}{'|δ|':>11}{'through W':>11}{_THROUGH_SLOPES:>11}{'|∂L/∂W|':>11}"
                 "  dead  saturated"
             ),
         ]
@@ -170,17 +170,17 @@ class GradientFlow:
             by_weights = "" if layer is self.layers[-1] else f"{layer.weight_factor:.3g}"
             by_slopes = f"{layer.activation_factor:.3g}"
             lines.append(
-                f"{layer.layer:>5}  {layer.activation:<14}{layer.delta:>11.3g}{by_weights:>11}{by_slopes:>11}"
+                f"{layer.layer:>5}  {layer.activation:<12}{layer.delta:>11.3g}{by_weights:>11}{by_slopes:>11}"
                 f"{layer.gradient:>11.3g}  {len(layer.dead_units):>4}  {len(layer.saturated_units):>9}"
             )
         for layer in self.layers:
-            if layer.dead_units:
-                lines.append(
-                    f"dead in all {self.n_rows} rows: units {_listed(layer.dead_units)} of layer {layer.layer}"
-                )
-            if layer.saturated_units:
-                units = _listed(layer.saturated_units)
-                lines.append(f"saturated in more than half of the rows: units {units} of layer {layer.layer}")
+            stuck = {
+                f"dead in all {self.n_rows} rows": layer.dead_units,
+                "saturated in more than half of the rows": layer.saturated_units,
+            }
+            for words, units in stuck.items():
+                if units:
+                    lines += textwrap.wrap(f"{words}: units {_listed(units)} of layer {layer.layer}", 80)
         return "\n".join(lines)
 
 

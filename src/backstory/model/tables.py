@@ -184,19 +184,27 @@ def prepare(
     options = {"batch_size": batch_size, "epochs": epochs}
     count("train", **{name: value for name, value in options.items() if value is not None})
     recipe = Recipe() if hidden is None else replace(Recipe(), hidden=tuple(hidden))
-    frame, target = _opened(data, target)
+    frame, target = opened(data, target)
     rows = _parts(frame, target, task, split, validation, frozenset(drop), seed)
     left_out = dict.fromkeys(drop, SAID) | (
         {} if rows.column is None else {rows.column: "it says which rows are for what"}
     )
     table = Table.fit(frame, target, rows.train, task=task, drop=left_out)
-    held = frame.take(rows.validation) if validation is None else _opened(validation, target)[0]
+    held = frame.take(rows.validation) if validation is None else opened(validation, target)[0]
     plan = recipe.plan(len(rows.train), batch_size, epochs)
     return Work(frame, held, rows, table, plan, network(table, recipe, seed))
 
 
-def _opened(data: Any, target: str | None) -> tuple[Frame, str]:
-    """A table, read if it is a path, and the name of its target."""
+def opened(data: Any, target: str | None) -> tuple[Frame, str]:
+    """A table, read if it is a path, and the name of its target.
+
+    Raises
+    ------
+    ConfigurationError
+        No target was named, and the table is no .npz.
+    DataError, FileNotFoundError
+        The table cannot be read.
+    """
     path = Path(data) if isinstance(data, str | os.PathLike) else None
     if target is None and (path is None or format_of(path)[0] != "npz"):
         raise ConfigurationError(

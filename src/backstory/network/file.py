@@ -22,6 +22,8 @@ from backstory.network.spec import Spec
 Array = NDArray[Any]
 FORMAT = 2
 """Version of the format; a reader refuses newer ones. 2 brought tables whose columns are of several kinds."""
+_READERS = {".onnx": "bs.from_onnx", ".npz": "bs.from_npz"}
+"""Ending of a file that is none -> what reads it."""
 
 
 def save(path: str | os.PathLike[str], spec: Spec, flat: Array, extra: Mapping[str, Any]) -> None:
@@ -96,10 +98,11 @@ def load(path: str | os.PathLike[str]) -> tuple[Spec, Array, dict[str, Any]]:
             header = json.loads((file.metadata() or {}).get("backstory", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
     except (SafetensorError, ValueError, OSError, RecursionError) as error:
-        raise ModelFileError(
-            f"{str(path)!r} is not a whole safetensors file ({error}). It was cut short or altered; take a copy of it, "
-            "or train and save again."
-        ) from None
+        reader = _READERS.get(path.suffix.lower())
+        advice = "It was cut short or altered; take a copy of it, or train and save again."
+        if reader is not None:
+            advice = f"A file of that name is read with {reader}; net.save and 'backstory train' write model files."
+        raise ModelFileError(f"{str(path)!r} is not a whole safetensors file ({error}). {advice}") from None
     if not isinstance(header, dict):
         raise ModelFileError(f"{str(path)!r} holds no backstory network. Load a file written by net.save(path).")
     if not isinstance(header.get("format"), int) or header["format"] > FORMAT:

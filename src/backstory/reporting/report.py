@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.data.frame import Frame, as_frame
+from backstory.data.frame import Frame
 from backstory.data.table import Table
 from backstory.errors import ConfigurationError
 from backstory.model.flow import GradientFlow
 from backstory.model.network import Network
-from backstory.model.tables import Work
+from backstory.model.tables import Work, opened
 from backstory.reporting.calibration import Calibration, of_classes, of_numbers
 from backstory.reporting.figures import Figure, confusion_counts, figures
 from backstory.reporting.importance import REPEATS, Importance, permutation_importance
@@ -139,7 +139,7 @@ def report(
     ----------
     net : Network
         Made by `train`, or loaded from a file that it was saved to.
-    data : a pandas, polars or pyarrow frame, or a dict of names to columns
+    data : a pandas, polars or pyarrow frame, a dict of names to columns, or the path of a table
         Raw rows, with the target: best such as training has not seen.
     repeats : int >= 1
         Shuffles for each column's importance.
@@ -168,7 +168,7 @@ def report(
             "report needs a network that knows the columns it was trained on. Got one without a table; make it with "
             "bs.train."
         )
-    frame = as_frame(data)
+    frame, _ = opened(data, table.target)
     X, y = table.inputs(frame, net.spec.dtype), table.targets(frame)
     outputs = net.predict(X, threads=threads)
     some = np.linspace(0, len(y) - 1, min(len(y), FLOW_ROWS)).astype(np.int64)

@@ -36,7 +36,7 @@ PLURALS = {"number": "numbers", "yes/no": "yes/no", "category": "categories"}
 def page(report: TableReport) -> str:
     """The whole report as plain text."""
     text = io.StringIO()
-    console = Console(file=text, width=80, color_system=None, highlight=False)
+    console = Console(file=text, width=80, color_system=None, highlight=False, force_jupyter=False)
     console.print(pairs(opening(report.seen, report.table, report.network)))
     for part in results(report):
         console.print(part)

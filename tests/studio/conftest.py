@@ -34,17 +34,17 @@ class Served:
             time.sleep(0.01)
 
 
-@pytest.fixture
-def served() -> Iterator[Served]:
-    """The studio on a free port, in a thread of its own; each test has its own, which is stopped at its end."""
+def start(port: int = 0, token: str = "") -> Served:
+    """Start a studio in a thread of its own, on a free port unless one is given, with a token of its own likewise."""
     uvicorn = pytest.importorskip("uvicorn")
     pytest.importorskip("starlette")
     from backstory.studio.server import Server
 
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     port = listener.getsockname()[1]
     server = Server(port)
-    running = uvicorn.Server(uvicorn.Config(server.app, log_level="error", timeout_graceful_shutdown=1))
+    server.token = token or server.token
+    running = uvicorn.Server(uvicorn.Config(server.app, log_level="critical", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
 
@@ -54,8 +54,15 @@ def served() -> Iterator[Served]:
         thread.join(10)
         listener.close()
 
-    yield Served(f"http://127.0.0.1:{port}/?token={server.token}", server.session, stop)
-    stop()
+    return Served(f"http://127.0.0.1:{port}/?token={server.token}", server.session, stop)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """The studio on a free port; each test has its own, which is stopped at its end."""
+    started = start()
+    yield started
+    started.stop()
 
 
 @pytest.fixture(scope="session")

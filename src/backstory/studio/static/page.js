@@ -3,11 +3,14 @@ import studio from "./studio.js";
 
 const token = new URLSearchParams(location.search).get("token") ?? "";
 
-/** Say above the studio that the server does not answer, or nothing. */
-function sayLost(lost) {
+const SILENT = "The studio does not answer. Is 'backstory studio' still running? Trying again …";
+const ANOTHER = "This address is of an earlier start of the studio. Open the one that 'backstory studio' has printed since.";
+
+/** Say above the studio why it has no connection, or nothing. */
+function sayLost(why) {
   const line = document.getElementById("connection");
-  line.textContent = lost ? "The studio does not answer. Is 'backstory studio' still running? Trying again …" : "";
-  line.hidden = !lost;
+  line.textContent = why;
+  line.hidden = !why;
 }
 
 /** The model that `studio.render` expects; see `Model` in dom.js. */
@@ -27,14 +30,16 @@ function pageModel() {
     if (source) return;
     source = new EventSource(`events?token=${encodeURIComponent(token)}`);
     source.onmessage = (event) => { // the first of a connection holds the whole state
-      sayLost(false);
+      sayLost("");
       take(JSON.parse(event.data));
     };
-    source.onerror = () => {
-      sayLost(true);
-      if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
-      close();
-      setTimeout(open, 2000);
+    source.onerror = async () => {
+      if (source?.readyState === EventSource.CLOSED) { // else the browser tries again by itself
+        close();
+        setTimeout(open, 2000);
+      }
+      const answer = await fetch("state", { headers: { "X-Token": token } }).catch(() => null);
+      if (source?.readyState !== EventSource.OPEN) sayLost(answer?.status === 403 ? ANOTHER : SILENT);
     };
   }
 
@@ -54,7 +59,7 @@ function pageModel() {
       body: JSON.stringify(message),
     })
       .then(async (answer) => answer.ok || take({ notice: await answer.text() }))
-      .catch(() => sayLost(true));
+      .catch(() => sayLost(SILENT));
 
   const send = (message) => (sent = sent.then(() => post(message))); // one after the other, as they were meant
 

@@ -12,7 +12,8 @@ import pandas
 import pytest
 
 import backstory as bs
-from backstory.model.tables import Work, prepare
+from backstory.model.tables import prepare
+from backstory.model.work import Work
 from backstory.reporting.report import TableReport, of_work, report
 from backstory.reporting.text import spark
 from backstory.training.history import History

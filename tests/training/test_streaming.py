@@ -96,7 +96,13 @@ def same(one, other):
 def visits(rows, epochs, batch_size=32, shuffle=True, held=None, seed=3):
     """The rows in the order in which they are visited, epoch by epoch."""
     spec = network().spec
-    mixer = Mixer(Stream(rows, spec, held), find_engine("reference", spec), batch_size, shuffle, seed)
+    mixer = Mixer(
+        Stream(rows if held is None else rows.only(held), spec),
+        find_engine("reference", spec),
+        batch_size,
+        shuffle,
+        seed,
+    )
     buffers = mixer.from_on(0, 0, lambda: False)
     return [np.concatenate([in_order(next(buffers)) for _ in range(mixer.buffers)]) for _ in range(epochs)]
 

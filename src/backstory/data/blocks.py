@@ -208,6 +208,11 @@ def forget(mapped: mmap.mmap) -> None:
 FORMATS: dict[str, type[ParquetBlocks] | type[ArrowBlocks]] = {"parquet": ParquetBlocks, "arrow": ArrowBlocks}
 
 
+def is_blocked(path: Path) -> bool:
+    """Whether a file's format can be read in blocks."""
+    return format_of(path)[0] in FORMATS
+
+
 def open_blocks(path: Path) -> Blocks:
     """Open a table file to be read in blocks.
 

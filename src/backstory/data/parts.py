@@ -39,7 +39,8 @@ class Parts:
     Parameters
     ----------
     train, validation : ndarray of int64
-        Rows of the table; no row to validate with where a table of its own is used.
+        Rows of the table; no row to validate with where a table of its own is used, and none to train on where that is
+        read in blocks.
     test : ndarray of int64
         Rows that training does not see; none where no column says so.
     origin : str

@@ -5,6 +5,7 @@ Here is what a block's rows are; in which order blocks are read and rows are mix
 
 from __future__ import annotations
 
+import copy
 import mmap
 import os
 from abc import ABC, abstractmethod
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backstory.data.blocks import PIECE_BYTES, Blocks, forget, open_blocks
-from backstory.data.learning import learn
+from backstory.data.learning import Mask, learn
 from backstory.data.table import Table
 from backstory.errors import ConfigurationError, DataError
 
@@ -48,6 +49,14 @@ class Rows(ABC):
     n_in: int
     open_bytes: int
     table: Table | None = None
+    which: Mask | None = None
+    """Which of the rows are trained on; None: all."""
+
+    def only(self, which: Mask) -> Rows:
+        """The same rows, of which some are trained on."""
+        some = copy.copy(self)
+        some.which = which
+        return some
 
     def __len__(self) -> int:
         return int(self.firsts[-1])
@@ -163,7 +172,7 @@ def open_rows(
         if not isinstance(target, str):
             raise ConfigurationError(f"The target of a table must be a column's name. Got {type(target).__name__}.")
         blocks = open_blocks(Path(data))
-        return TableRows(blocks, learn(blocks, target, task, drop) if table is None else table)
+        return TableRows(blocks, learn(blocks, target, task, drop).table if table is None else table)
     name = repr(Path(data).name) if is_path else "the array"
     X, y = _array(data, "X"), _array(target, "y")
     if X.ndim != 2 or not X.size:

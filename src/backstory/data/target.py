@@ -115,14 +115,24 @@ class Target:
 
 
 def standard(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and standard deviation (1 for a constant), taken of smaller numbers where their sums would overflow."""
+    """Mean and standard deviation (1 for a constant)."""
+    mean, deviation = moments(values)
+    return mean, scale_of(mean, deviation)
+
+
+def moments(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and standard deviation, taken of smaller numbers where their sums would overflow."""
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = float(values.mean()), float(values.std())
-    if not (math.isfinite(mean) and math.isfinite(scale)):
+        mean, deviation = float(values.mean()), float(values.std())
+    if not (math.isfinite(mean) and math.isfinite(deviation)):
         largest = float(np.abs(values).max())
-        mean, scale = (number * largest for number in standard(values / largest))
-    constant = scale <= 1e-12 * abs(mean) or scale == 0.0
-    return mean, 1.0 if constant else scale
+        mean, deviation = (number * largest for number in moments(values / largest))
+    return mean, deviation
+
+
+def scale_of(mean: float, deviation: float) -> float:
+    """What numbers are divided by: their deviation, or 1 where that is rounding."""
+    return 1.0 if deviation <= 1e-12 * abs(mean) or deviation == 0.0 else deviation
 
 
 def _classes(frame: Frame, name: str, task: str | None) -> tuple[tuple[Label, ...] | None, str]:

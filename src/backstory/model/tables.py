@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,73 +15,12 @@ from backstory.data.frame import Frame, as_frame
 from backstory.data.parts import FEWEST_ROWS, USES, Parts, drawn, rows_by_column, split_column
 from backstory.data.table import SAID, Table
 from backstory.data.target import Target
-from backstory.errors import ConfigurationError, DataError, DivergenceError
+from backstory.errors import ConfigurationError, DataError
 from backstory.model.network import Network
-from backstory.model.recipe import Plan, Recipe
-from backstory.training.history import History
+from backstory.model.recipe import Recipe
+from backstory.model.streams import is_large, prepare_streamed
+from backstory.model.work import Work, network
 from backstory.training.schedules import count
-
-
-@dataclass(frozen=True, eq=False)
-class Work:
-    """A table made ready to be trained on, and the network that will be.
-
-    Parameters
-    ----------
-    frame : Frame
-        The table.
-    validation : Frame
-        The rows that tell when to stop.
-    parts : Parts
-        Which rows of the table are for what.
-    table : Table
-        The encoding, learned from the rows to train on.
-    plan : Plan
-        How they will be trained on.
-    net : Network
-    """
-
-    frame: Frame
-    validation: Frame
-    parts: Parts
-    table: Table
-    plan: Plan
-    net: Network
-
-    def run(
-        self,
-        threads: int | None = None,
-        callbacks: Any = (),
-        progress: bool | None = None,
-        checkpoint: Any = None,
-        resume: bool = False,
-    ) -> History:
-        """Train the network, and keep its best epoch.
-
-        Raises
-        ------
-        DivergenceError
-            A number became NaN or infinite; the row is one of the table's.
-        """
-        learned = self.frame.take(self.parts.train)
-        sets = [(self.table.inputs(rows, "float32"), self.table.targets(rows)) for rows in (learned, self.validation)]
-        try:
-            return self.net.fit(
-                *sets[0],
-                optimizer=self.plan.optimizer,
-                batch_size=self.plan.batch_size,
-                epochs=self.plan.epochs,
-                validation=sets[1],
-                early_stopping=self.plan.early_stopping,
-                dropout=self.plan.dropout,
-                threads=threads,
-                callbacks=callbacks,
-                progress=progress,
-                checkpoint=checkpoint,
-                resume=resume,
-            )
-        except DivergenceError as error:
-            raise error.counted_in(self.parts.train) from None
 
 
 def train(
@@ -101,6 +40,7 @@ def train(
     progress: bool | None = None,
     checkpoint: Any = None,
     resume: bool = False,
+    stream: bool | None = None,
 ) -> Network:
     """Train a network to predict one column of a table from the others.
 
@@ -131,6 +71,9 @@ def train(
         At most so many.
     callbacks, progress, checkpoint, resume
         As for `Network.fit`.
+    stream : bool, optional
+        Whether the table is read in blocks, in bounded memory; by default one of more than a GiB, decoded, is. Then at
+        most 16 MiB of rows are held out.
 
     Returns
     -------
@@ -162,6 +105,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
+        stream=stream,
     )
     work.run(threads, callbacks, progress, checkpoint, resume)
     return work.net
@@ -179,11 +123,18 @@ def prepare(
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int = 0,
+    stream: bool | None = None,
 ) -> Work:
     """What `train` does before it trains; the same parameters and errors."""
     options = {"batch_size": batch_size, "epochs": epochs}
     count("train", **{name: value for name, value in options.items() if value is not None})
     recipe = Recipe() if hidden is None else replace(Recipe(), hidden=tuple(hidden))
+    path = Path(data) if isinstance(data, str | os.PathLike) else None
+    if path is not None and target is not None and (is_large(path) if stream is None else stream):
+        chosen = recipe, epochs, batch_size, seed
+        return prepare_streamed(path, target, chosen, task=task, drop=drop, split=split, validation=validation)
+    if stream and path is None:
+        raise ConfigurationError("stream=True reads a table's file in blocks. Got a table in memory; give its path.")
     frame, target = opened(data, target)
     rows = _parts(frame, target, task, split, validation, frozenset(drop), seed)
     left_out = dict.fromkeys(drop, SAID) | (
@@ -239,16 +190,3 @@ def _parts(
     aim = Target.fit(frame, target, task=task)
     rest, held = drawn(aim.encode(frame.take(train)), seed, classes=aim.classes is not None)
     return Parts(train[rest], train[held], test, f"drawn with seed {seed}", column)
-
-
-def network(table: Table, recipe: Recipe, seed: int) -> Network:
-    """The network for a table: softmax and cross-entropy for classes, a linear output and squares for a number."""
-    if table.classes is None:
-        n_out, output, loss = 1, "identity", "half_squared_error"
-    else:
-        n_out, output, loss = len(table.classes), "softmax", "cross_entropy"
-    sizes = [len(table.input_names), *recipe.hidden, n_out]
-    net = Network(sizes, hidden=recipe.activation, output=output, loss=loss, seed=seed, dtype="float32")
-    net.table = table
-    net.classes = None if table.classes is None else list(table.classes)
-    return net

@@ -13,7 +13,8 @@ from backstory.data.table import Table
 from backstory.errors import ConfigurationError
 from backstory.model.flow import GradientFlow
 from backstory.model.network import Network
-from backstory.model.tables import Work, opened
+from backstory.model.tables import opened
+from backstory.model.work import Work
 from backstory.reporting.calibration import Calibration, of_classes, of_numbers
 from backstory.reporting.figures import Figure, confusion_counts, figures
 from backstory.reporting.importance import REPEATS, Importance, permutation_importance
@@ -47,7 +48,7 @@ class Seen:
     def by(cls, work: Work) -> Seen:
         """The rows of a run."""
         rows = work.parts
-        return cls(work.frame.name.strip("'"), len(rows.train), len(work.validation), len(rows.test), rows.origin)
+        return cls(work.frame.name.strip("'"), work.trained, len(work.validation), len(rows.test), rows.origin)
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,10 +56,10 @@ class Held:
     share: float
     out: bool
 
-    def mask(self, first: int, count: int) -> NDArray[np.bool_]:
+    def __call__(self, first: int, count: int) -> NDArray[np.bool_]:
         """Which of so many rows from one on are meant, (count,).
 
-        >>> bool((Held(0, 0.1, True).mask(5, 90) ^ Held(0, 0.1, False).mask(5, 90)).all())
+        >>> bool((Held(0, 0.1, True)(5, 90) ^ Held(0, 0.1, False)(5, 90)).all())
         True
         """
         places = np.arange(first + 1, first + count + 1, dtype=np.uint64)
@@ -118,33 +118,31 @@ def plan(counts: Sequence[int], order: Sequence[int], buffer_rows: int, open_at_
 
 
 class Stream:
-    """Rows in blocks as a trainer sees them: all, or those that stay when some are held out, or those held out.
+    """Rows in blocks as a trainer sees them: those that `rows.which` means.
 
     Parameters
     ----------
     rows : Rows
     spec : Spec
-    held : Held, optional
-        Which of the rows are meant; by default all.
     """
 
     sample_weight = None
 
-    def __init__(self, rows: Rows, spec: Spec, held: Held | None = None) -> None:
+    def __init__(self, rows: Rows, spec: Spec) -> None:
         if rows.n_in != spec.n_in:
             raise DataError(
                 f"{rows.name} must have {spec.n_in} inputs, as the network has. Got {rows.n_in}; "
                 f"build the network with {rows.n_in} inputs."
             )
-        self.source, self.spec, self.held = rows, spec, held
+        self.source, self.spec, self.which = rows, spec, rows.which
 
     @cached_property
     def counts(self) -> tuple[int, ...]:
         """Rows of each block that are meant."""
-        if self.held is None:
+        if self.which is None:
             return self.source.counts
         bounds = zip(self.source.firsts.tolist(), self.source.counts, strict=False)
-        return tuple(int(np.count_nonzero(self.held.mask(first, count))) for first, count in bounds)
+        return tuple(int(np.count_nonzero(self.which(first, count))) for first, count in bounds)
 
     def __len__(self) -> int:
         return sum(self.counts)
@@ -152,7 +150,7 @@ class Stream:
     def mask(self, block: int) -> NDArray[np.bool_] | None:
         """Which rows of a block are meant; None for all."""
         first, count = int(self.source.firsts[block]), self.source.counts[block]
-        return None if self.held is None else self.held.mask(first, count)
+        return None if self.which is None else self.which(first, count)
 
     @property
     def row_bytes(self) -> int:
@@ -188,7 +186,7 @@ class Stream:
     def digest(self) -> str:
         """Tell data sets apart by the blocks' sizes, and by the first rows of some blocks."""
         mixing = BUFFER_BYTES, OPEN_BYTES, MOST_OPEN, FEWEST_OPEN
-        known = hashlib.sha256(repr((self.counts, self.held, self.spec.dtype, mixing)).encode())
+        known = hashlib.sha256(repr((self.counts, self.which, self.spec.dtype, mixing)).encode())
         filled = self._filled
         for block in sorted({filled[0], filled[len(filled) // 2], filled[-1]}):
             X, y, _ = next(self.pieces(block))

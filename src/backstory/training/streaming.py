@@ -143,12 +143,12 @@ def streamed_data(
         return whole, _held(Stream(validation, spec))
     if isinstance(validation, tuple | list) and len(validation) in (2, 3):
         return whole, training_data(spec, *validation)
-    if not isinstance(validation, float | np.floating) or not 0 < validation < 1:
+    if rows.which is not None or not isinstance(validation, float | np.floating) or not 0 < validation < 1:
         raise ConfigurationError(
             "validation= must be rows from open_rows, (X, y), (X, y, sample_weight), or a fraction such as 0.1. "
             f"Got {validation!r}."
         )
-    stay, out = (Stream(rows, spec, Held(seed, float(validation), which)) for which in (False, True))
+    stay, out = (Stream(rows.only(Held(seed, float(validation), which)), spec) for which in (False, True))
     if not len(stay) or not len(out):
         raise DataError(f"validation={validation} of {len(rows)} rows leaves none to train on or to validate with.")
     return stay, _held(out)

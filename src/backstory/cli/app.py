@@ -137,6 +137,10 @@ def train(
         int | None, typer.Option(metavar="N", min=1, help="With --checkpoint: also after every N steps.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest state in --checkpoint.")] = False,
+    stream: Annotated[
+        bool | None,
+        typer.Option("--stream/--no-stream", help="Read DATA in blocks; default: if it is over 1 GiB, decoded."),
+    ] = None,
 ) -> None:
     """Train a network to predict one column of a table.
 
@@ -149,7 +153,8 @@ def train(
 
     aim = None if task is None else task.value
     saving = Saving(checkpoint, checkpoint_every, resume)
-    run(data, target, out, aim, drop, split, validation, hidden, epochs, batch_size, seed, threads, report, saving)
+    chosen = out, aim, drop, split, validation, hidden, epochs, batch_size, seed, threads, report, saving, stream
+    run(data, target, *chosen)
 
 
 @app.command()

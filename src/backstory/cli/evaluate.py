@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backstory.data.blocks import frames_of
 from backstory.data.files import read
 from backstory.data.frame import Frame
 from backstory.data.parts import rows_by_column, split_column
 from backstory.data.table import Table
 from backstory.errors import ConfigurationError, DataError
 from backstory.model.network import Network, load
-from backstory.reporting.figures import confusion_counts, figures
+from backstory.reporting.figures import tally_for
 from backstory.reporting.terminal import MOST_CLASSES, confusion, console, pairs
 
 
@@ -37,11 +39,14 @@ def open_model(path: Path) -> tuple[Network, Table]:
     return net, net.table
 
 
-def encoded(table: Table, frame: Frame) -> NDArray[np.float64]:
-    """The network's inputs; what training did not meet is told on standard error."""
+def encoded(table: Table, frame: Frame, told: set[str]) -> NDArray[np.float64]:
+    """The network's inputs; what training did not meet is told on standard error, once for each column."""
     X = table.inputs(frame)
     for surprise in table.surprises(frame):
-        print(f"Not seen in training: {surprise}", file=sys.stderr)
+        name = surprise.partition(" has ")[0]
+        if name not in told:
+            print(f"Not seen in training: {surprise}", file=sys.stderr)
+        told.add(name)
     return X
 
 
@@ -69,23 +74,25 @@ def rows_of(frame: Frame, target: str, part: str | None) -> Frame:
     return frame.take(rows)
 
 
+def _frames(data: Path, key: str, target: str, part: str | None) -> Iterator[Frame]:
+    """The rows to measure on, piece by piece; whole where a column says which of them are asked for."""
+    frames = frames_of(data, key) if part is None else iter([read(data, key)])
+    for place, frame in enumerate(frames):
+        named = frame if key == target else frame.renamed(key, target)
+        yield rows_of(named, target, part) if not place else named
+
+
 def run(model: Path, data: Path, target: str | None, part: str | None, form: str, threads: int | None) -> None:
     """Print the figures; the first is a line of its own."""
     net, table = open_model(model)
-    key = target or table.target
-    frame = read(data, key)
-    if target is not None and target != table.target:
-        frame = frame.renamed(target, table.target)
-    frame = rows_of(frame, table.target, part)
-    X, y = encoded(table, frame), table.targets(frame)
-    outputs = net.predict(X, threads=threads)
-    found = figures(table, outputs, y)
-    counts = None
-    if table.classes is not None:
-        counts = confusion_counts(outputs.argmax(axis=1), y, len(table.classes))
+    tally, told = tally_for(table), set[str]()
+    for frame in _frames(data, target or table.target, table.target, part):
+        outputs = net.predict(encoded(table, frame, told), threads=threads)
+        tally.add(outputs, table.targets(frame))
+    found, counts = tally.figures(), tally.confusion
     if form == "json":
         result: dict[str, Any] = {figure.name.replace(" ", "_").replace("-", "_"): figure.value for figure in found}
-        result |= {"rows": len(y), "target": table.target}
+        result |= {"rows": tally.rows, "target": table.target}
         if table.classes is not None and counts is not None:
             result |= {"classes": list(table.classes), "confusion": counts.tolist()}
         print(json.dumps(result))
@@ -93,7 +100,7 @@ def run(model: Path, data: Path, target: str | None, part: str | None, form: str
     print(f"{found[0].name} {found[0].text}")
     say = console()
     rest = [(figure.name, figure.text, figure.remark) for figure in found[1:]]
-    say.print(pairs([("rows", f"{len(y):,}", ""), *rest]))
+    say.print(pairs([("rows", f"{tally.rows:,}", ""), *rest]))
     if table.classes is not None and counts is not None and len(table.classes) <= MOST_CLASSES:
         say.print()
         say.print(confusion(table.classes, counts))

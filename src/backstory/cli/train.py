@@ -66,6 +66,7 @@ def run(
     threads: int | None,
     page: Path | None,
     saving: Saving = Saving(),
+    stream: bool | None = None,
 ) -> None:
     """Train and save; raises BackstoryError or OSError before anything is written."""
     checkpoint = saving.checkpoint()
@@ -85,6 +86,7 @@ def run(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
+        stream=stream,
     )
     say = console()
     say.print(pairs(opening(Seen.by(work), work.table, described(work.net))))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from backstory.data.files import format_of, require_file, require_names
+from backstory.data.files import format_of, read, require_file, require_names
 from backstory.data.frame import Frame
 from backstory.errors import DataError
 
@@ -238,3 +238,11 @@ def open_blocks(path: Path) -> Blocks:
         raise DataError(
             f"{path.name!r} must be a whole {kind.capitalize()} file. {reason}; take a copy of it."
         ) from None
+
+
+def frames_of(path: Path, target: str) -> Iterator[Frame]:
+    """A table's rows, piece by piece where its format allows; else all at once, as `read` gives them."""
+    if path.is_file() and is_blocked(path):
+        yield from open_blocks(path).all_frames()
+    else:
+        yield read(path, target)

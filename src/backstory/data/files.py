@@ -7,7 +7,8 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -281,35 +282,77 @@ def write(path: Path, columns: dict[str, Any]) -> None:
     OSError
         The place cannot be written.
     """
+    with writing(path) as add:
+        add(columns)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Write columns that come in parts, each with more rows; raises as `write`, and replaces a file at the end."""
     part = path.with_name(f".{os.getpid()}.{path.name}")  # the same suffixes, which name the format
+    kind, suffix = format_of(path)
     try:
-        _write(part, columns)
+        with _WRITERS[kind](part, suffix) as add:
+            yield add
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _write(path: Path, columns: dict[str, Any]) -> None:
+@contextmanager
+def _writing_npz(path: Path, suffix: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+    parts: list[dict[str, Any]] = []
+    yield parts.append
+    whole: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    np.savez(path, **whole)
+
+
+@contextmanager
+def _writing_binary(path: Path, suffix: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with ExitStack() as opened:
+        writer: Any = None
+
+        def add(columns: dict[str, Any]) -> None:
+            nonlocal writer
+            table = pa.table(columns)
+            if writer is None and FORMATS[suffix] == "parquet":
+                writer = opened.enter_context(parquet.ParquetWriter(path, table.schema))
+            elif writer is None:
+                writer = opened.enter_context(
+                    pa.ipc.new_file(opened.enter_context(pa.OSFile(str(path), "wb")), table.schema)
+                )
+            writer.write_table(table)
+
+        yield add
+
+
+@contextmanager
+def _writing_text(path: Path, suffix: str) -> Iterator[Callable[[dict[str, Any]], None]]:
     import pyarrow as pa
 
-    kind, suffix = format_of(path)
-    if kind == "npz":
-        np.savez(path, **columns)
-        return
-    table = pa.table(columns)
-    if kind == "parquet":
-        from pyarrow import parquet
-
-        parquet.write_table(table, path)
-    elif kind == "arrow":
-        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
-    else:
-        with pa.output_stream(str(path), compression="detect") as stream:
-            stream.write(to_text(columns, DELIMITERS.get(suffix, ",")))
+    with pa.output_stream(str(path), compression="detect") as stream:
+        yield text_writer(stream.write, DELIMITERS.get(suffix, ","))
 
 
-def to_text(columns: dict[str, Any], delimiter: str = ",") -> bytes:
+def text_writer(write: Callable[[bytes], object], delimiter: str = ",") -> Callable[[dict[str, Any]], None]:
+    """What writes columns that come in parts as delimited text, the header once."""
+    begun = False
+
+    def add(columns: dict[str, Any]) -> None:
+        nonlocal begun
+        write(to_text(columns, delimiter, header=not begun))
+        begun = True
+
+    return add
+
+
+_WRITERS = {"npz": _writing_npz, "parquet": _writing_binary, "arrow": _writing_binary, "csv": _writing_text}
+
+
+def to_text(columns: dict[str, Any], delimiter: str = ",", header: bool = True) -> bytes:
     r"""Columns as delimited text with a header, quoted only where needed.
 
     >>> to_text({"a": np.array([1, 2]), "b": np.array(["x", "y, z"])})
@@ -317,7 +360,8 @@ def to_text(columns: dict[str, Any], delimiter: str = ",") -> bytes:
     """
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(columns)
+    if header:
+        writer.writerow(columns)
     writer.writerows(zip(*(_plain(column) for column in columns.values()), strict=True))
     return text.getvalue().encode()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backstory.data.learning import Moments
 from backstory.data.table import Table
 
 Array = NDArray[Any]
@@ -38,34 +40,81 @@ def figures(table: Table, outputs: Array, y: Array) -> list[Figure]:
     y : ndarray (n,)
         Encoded targets.
     """
-    return _of_classes(outputs, y) if table.kind == "classes" else _of_numbers(table, outputs, y)
+    tally = tally_for(table)
+    tally.add(outputs, y)
+    return tally.figures()
 
 
-def _of_classes(outputs: Array, y: Array) -> list[Figure]:
-    right = outputs.argmax(axis=1) == y
-    tiny = np.finfo(outputs.dtype).tiny
-    surprise = -np.log(np.maximum(outputs[np.arange(len(y)), y], tiny, dtype=np.float64))
-    most = np.bincount(y).max()
-    return [
-        Figure("accuracy", float(right.mean()), f"{int(right.sum()):,} of {len(y):,} rows"),
-        Figure("cross-entropy", float(surprise.mean()), "mean of -log(probability of the true class)"),
-        Figure("baseline accuracy", float(most / len(y)), "always answering the most frequent class"),
-    ]
+def tally_for(table: Table) -> ClassTally | NumberTally:
+    """What counts up figures over rows that come in parts."""
+    return NumberTally(table.aim.scale) if table.classes is None else ClassTally(len(table.classes))
 
 
-def _of_numbers(table: Table, outputs: Array, y: Array) -> list[Figure]:
-    scale = table.aim.scale  # applied last: the squares of very large or small targets have no place in a float
-    error = outputs[:, 0].astype(np.float64) - y
-    squares = float(np.sum((y - y.mean()) ** 2))
-    rest = [Figure("r2", 1.0 - float(np.sum(error**2)) / squares, "share of the variance explained")] if squares else []
-    return [
-        Figure("rmse", float(np.sqrt(np.mean(error**2))) * scale, f"root mean squared error of {len(y):,} rows"),
-        Figure("mae", float(np.mean(np.abs(error))) * scale, "mean absolute error"),
-        *rest,
-        Figure(
-            "baseline rmse", float(np.sqrt(np.mean(y**2))) * scale, "always answering the mean of training"
-        ),  # y = 0
-    ]
+class ClassTally:
+    """Figures of a network that tells classes; `confusion` (classes, classes) counts its answers by true class."""
+
+    def __init__(self, n_classes: int) -> None:
+        self.confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
+        self._surprise = 0.0
+
+    def add(self, outputs: Array, y: Array) -> None:
+        """Take more rows in: outputs (n, n_out) and classes (n,)."""
+        tiny = np.finfo(outputs.dtype).tiny
+        self.confusion += confusion_counts(outputs.argmax(axis=1), y, len(self.confusion))
+        likely = np.maximum(outputs[np.arange(len(y)), y], tiny, dtype=np.float64)
+        self._surprise -= float(np.log(likely).sum())
+
+    @property
+    def rows(self) -> int:
+        """How many rows were taken in."""
+        return int(self.confusion.sum())
+
+    def figures(self) -> list[Figure]:
+        """The figures over all rows."""
+        right, n, most = int(np.trace(self.confusion)), self.rows, int(self.confusion.sum(axis=1).max())
+        return [
+            Figure("accuracy", right / n, f"{right:,} of {n:,} rows"),
+            Figure("cross-entropy", self._surprise / n, "mean of -log(probability of the true class)"),
+            Figure("baseline accuracy", most / n, "always answering the most frequent class"),
+        ]
+
+
+class NumberTally:
+    """Figures of a network that tells a number, whose targets were divided by `scale`."""
+
+    confusion = None
+
+    def __init__(self, scale: float) -> None:
+        self._scale = scale  # applied last: the squares of very large or small targets have no place in a float
+        self._targets = Moments()
+        self._squares = self._sizes = self._baseline = 0.0
+
+    def add(self, outputs: Array, y: Array) -> None:
+        """Take more rows in: outputs (n, 1) and standardized numbers (n,)."""
+        error = outputs[:, 0].astype(np.float64) - y
+        self._squares += float(np.sum(error**2))
+        self._sizes += float(np.sum(np.abs(error)))
+        self._baseline += float(np.sum(y**2))
+        self._targets.add(y)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were taken in."""
+        return self._targets.n
+
+    def figures(self) -> list[Figure]:
+        """The figures over all rows."""
+        n, scale = self.rows, self._scale
+        spread = n * self._targets.deviation**2
+        rest = [Figure("r2", 1.0 - self._squares / spread, "share of the variance explained")] if spread else []
+        return [
+            Figure("rmse", math.sqrt(self._squares / n) * scale, f"root mean squared error of {n:,} rows"),
+            Figure("mae", self._sizes / n * scale, "mean absolute error"),
+            *rest,
+            Figure(
+                "baseline rmse", math.sqrt(self._baseline / n) * scale, "always answering the mean of training"
+            ),  # y = 0
+        ]
 
 
 def confusion_counts(guesses: Array, y: Array, n_classes: int) -> NDArray[np.int64]:

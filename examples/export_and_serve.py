@@ -97,7 +97,7 @@ def through_torch(net: bs.Network, rows: pd.DataFrame, folder: Path) -> None:
 def from_scikit_learn(net: bs.Network, rows: pd.DataFrame, folder: Path) -> None:
     """An estimator trained elsewhere answers the same questions."""
     X = net.table.inputs(rows)
-    estimator = MLPClassifier((16,), max_iter=30, random_state=0, early_stopping=True).fit(X, rows[TARGET])
+    estimator = MLPClassifier((16,), random_state=0, early_stopping=True).fit(X, rows[TARGET])
     other = bs.from_sklearn(estimator)
     compare("scikit-learn's MLP, as a Network", other.predict(X)[:, 0], estimator.predict_proba(X)[:, 1])
     print(f"{'':<34}and its equations are judged: {other.check('delta2[0] = a2[0] - y[0]').status}")

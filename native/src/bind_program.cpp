@@ -4,15 +4,18 @@
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "backstory/finite.hpp"
+#include "backstory/flat.hpp"
 #include "backstory/program.hpp"
 #include "backstory/shuffle.hpp"
 #include "bindings.hpp"
@@ -404,6 +407,36 @@ void bind_plain_calls(nb::module_& m, const char* bound, const char* stepper) {
         .def("step", &Stepper<T>::step, "X"_a, "y"_a, "first_step"_a, "The loss before the step, or None: none taken.");
 }
 
+// Flat arrays laid out like the parameters, and which parts of them may change: (first, last, whether they shrink).
+template <class T>
+void bind_flat_step(nb::module_& m) {
+    m.def(
+        "flat_step",
+        [](const Rule& rule, Vector<T> parameters, Vector<const T> gradient, std::vector<Vector<T>> state,
+           std::vector<std::tuple<size, size, bool>> parts, double learning_rate, double t, double norm_squared,
+           double largest, double loss, int threads) {
+            const size n = parameters.shape(0);
+            must(gradient.shape(0) == n, "The gradient is laid out like the parameters.");
+            must(state.size() == rule.slots, "The optimizer's state must have the arrays its rule names.");
+            T* slots[max_slots] = {};
+            for (size k = 0; k < state.size(); ++k) {
+                must(state[k].shape(0) == n, "State arrays are laid out like the parameters.");
+                slots[k] = state[k].data();
+            }
+            for (const auto& [first, last, shrinks] : parts)
+                must(first <= last && last <= n, "Parts must lie within the parameters.");
+            const nb::gil_scoped_release release;
+            const Step<T> step(rule, learning_rate, t, {norm_squared, largest, loss});
+            const auto from = [](T* array, size first) { return array ? array + first : nullptr; };
+            for (const auto& [first, last, shrinks] : parts)
+                flat_step(step, parameters.data() + first, gradient.data() + first, from(slots[0], first),
+                          from(slots[1], first), last - first, shrinks, threads);
+        },
+        "rule"_a, "parameters"_a.noconvert(), "gradient"_a.noconvert(), "state"_a.noconvert(), "parts"_a,
+        "learning_rate"_a, "t"_a, "norm_squared"_a, "largest"_a, "loss"_a, "threads"_a,
+        "Take an optimizer's step along a given gradient, in place.");
+}
+
 }  // namespace
 
 void bind_program(nb::module_& m) {
@@ -421,6 +454,8 @@ void bind_program(nb::module_& m) {
         "seed"_a, "first_epoch"_a, "out"_a.noconvert(), "The shuffled order of the rows, one epoch to a row of `out`.");
     bind_type<float>(m, "Program32");
     bind_type<double>(m, "Program64");
+    bind_flat_step<float>(m);
+    bind_flat_step<double>(m);
     bind_plain_calls<float>(m, "Bound32", "Stepper32");
     bind_plain_calls<double>(m, "Bound64", "Stepper64");
 }

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("mpi4py", reason="training by many processes needs the extra mpi")
@@ -113,3 +114,51 @@ steps.Steps.orders = failing
     done = mpirun(4, "-c", TRAIN.replace("{more}", fail))
     assert done.returncode != 0
     assert "backstory: rank 2 of 4 failed, so all of them stop. MemoryError: no room for the orders" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    random, n = np.random.default_rng(0), 800
+    x, color = random.normal(size=n), np.array(["red", "blue", "green"])[random.integers(0, 3, n)]
+    known = [None if i % 50 == 0 else float(value) for i, value in enumerate(random.random(n))]
+    y = np.where(x + (color == "red") > 0.5, "yes", "no")
+    path = tmp_path_factory.mktemp("table") / "t.parquet"
+    parquet.write_table(pa.table({"x": x, "color": color, "known": known, "y": y}), path, row_group_size=64)
+    return path
+
+
+def test_the_command_line_trains_by_many_processes_and_rank_0_speaks(table: Path, tmp_path: Path) -> None:
+    words = ("-m", "backstory", "train", table, "--target", "y", "--epochs", 3, "--threads", 1, "--hidden", 8)
+    alone, together = tmp_path / "alone.safetensors", tmp_path / "together.safetensors"
+    subprocess.run(
+        [sys.executable, *map(str, words), "--shards", "8", "--out", str(alone)],
+        check=True,
+        capture_output=True,
+        timeout=240,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    done = mpirun(3, *words, "--out", together)
+    assert done.returncode == 0, done.stderr
+    assert together.read_bytes() == alone.read_bytes()
+    assert done.stdout.count("8, of 3 processes") == 1
+    assert done.stdout.count("Saved") == 1
+
+
+def test_the_command_line_says_an_error_once(table: Path) -> None:
+    done = mpirun(2, "-m", "backstory", "train", table, "--target", "z")
+    assert done.returncode == 2
+    assert done.stderr.count("Error: 't.parquet' must have the column 'z'") == 1
+    done = mpirun(2, "-m", "backstory", "train", table, "--target", "y", "--hidden", "none")
+    assert done.returncode == 2
+    assert done.stderr.count("Error: --hidden must be integers") == 1
+
+
+def test_a_table_read_in_blocks_is_shared_too(table: Path, tmp_path: Path) -> None:
+    words = ("-m", "backstory", "train", table, "--target", "y", "--epochs", 2, "--threads", 1, "--stream")
+    for ranks in (1, 3):
+        done = mpirun(ranks, *words, "--out", tmp_path / f"{ranks}.safetensors")
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "1.safetensors").read_bytes() == (tmp_path / "3.safetensors").read_bytes()

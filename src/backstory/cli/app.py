@@ -141,20 +141,27 @@ def train(
         bool | None,
         typer.Option("--stream/--no-stream", help="Read DATA in blocks; default: if it is over 1 GiB, decoded."),
     ] = None,
+    shards: Annotated[
+        int | None, typer.Option(metavar="S", min=0, help="Parts of the rows, shared by processes (mpirun: 8).")
+    ] = None,
 ) -> None:
     """Train a network to predict one column of a table.
 
     The other columns may be numbers, categories, yes/no, with missing values; dates are refused. The target is classes
     when it holds text or true/false, or whole numbers with few different values (at most 20, and at most a tenth as
     many as rows). Some rows are held out to tell when to stop; the best weights are kept. A run that was stopped or
-    killed goes on with --resume, and ends with the same bits.
+    killed goes on with --resume, and ends with the same bits. Under mpirun the processes train one network together,
+    and any number of them ends with the same bits.
     """
+    from backstory.cli.sharing import Sharing
     from backstory.cli.train import Saving, run
 
     aim = None if task is None else task.value
     saving = Saving(checkpoint, checkpoint_every, resume)
+    sharing = Sharing(shards)
     chosen = out, aim, drop, split, validation, hidden, epochs, batch_size, seed, threads, report, saving, stream
-    run(data, target, *chosen)
+    with sharing.quiet():
+        run(data, target, *chosen, sharing)
 
 
 @app.command()

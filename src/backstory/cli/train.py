@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from backstory.cli.sharing import Sharing
 from backstory.data.files import FORMATS
 from backstory.errors import ConfigurationError
 from backstory.interop.export import ENDINGS
 from backstory.model.recipe import Plan
-from backstory.model.tables import prepare
 from backstory.reporting.report import Seen, described, of_work
 from backstory.reporting.terminal import console, pairs, plural
 from backstory.reporting.text import opening, results
@@ -65,17 +65,14 @@ def run(
     seed: int,
     threads: int | None,
     page: Path | None,
-    saving: Saving = Saving(),
-    stream: bool | None = None,
+    saving: Saving,
+    stream: bool | None,
+    sharing: Sharing,
 ) -> None:
     """Train and save; raises BackstoryError or OSError before anything is written."""
-    checkpoint = saving.checkpoint()
-    units = None if hidden is None else hidden_units(hidden)
-    require_model_name(out)
-    require_place(out)
-    if page is not None:
-        require_place(page, "--report")
-    work = prepare(
+    checkpoint, units = sharing.alike(lambda: (saving.checkpoint(), None if hidden is None else hidden_units(hidden)))
+    sharing.check(lambda: require_places(out, page))
+    work = sharing.prepared(
         data,
         target,
         task=task,
@@ -89,9 +86,11 @@ def run(
         stream=stream,
     )
     say = console()
-    say.print(pairs(opening(Seen.by(work), work.table, described(work.net))))
+    say.print(pairs([*opening(Seen.by(work), work.table, described(work.net)), *sharing.said()]))
     with stopped_well(saving):
-        history = work.run(threads, checkpoint=checkpoint, resume=saving.resume)
+        history = work.run(threads, checkpoint=checkpoint, resume=saving.resume, shards=sharing.of(work))
+    if not sharing.speaks:
+        return
     work.net.save(out)
     say.print(pairs([("training", course(history, work.plan) + saving.said(history), "")]))
     found = of_work(work, threads=threads)
@@ -156,8 +155,16 @@ def require_model_name(out: Path) -> None:
         )
 
 
+def require_places(out: Path, page: Path | None) -> None:
+    """Raise before training what would only be found out after it: that model or report cannot be written."""
+    require_model_name(out)
+    require_place(out)
+    if page is not None:
+        require_place(page, "--report")
+
+
 def require_place(out: Path, option: str = "--out") -> None:
-    """Raise before training what would only be found out after it: that a file cannot be written."""
+    """Raise where a file cannot be written."""
     folder = out.resolve().parent
     if out.is_dir():
         raise IsADirectoryError(f"{option} must be a file. {str(out)!r} is a folder; name a file in it.")

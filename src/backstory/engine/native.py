@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 
 from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, Moment, UpdateRule
 from backstory.engine.functors import native_activation, native_loss
-from backstory.engine.reference import Engine as Reference
 from backstory.errors import ConfigurationError, unknown
 from backstory.functions import Interval
 from backstory.network.spec import Spec
@@ -221,7 +221,20 @@ class Engine:
         threads: int = 1,
     ) -> None:
         """Take the rule's step along a given gradient."""
-        Reference(self.spec).apply(parameters, rule, state, gradient, moment)
+        layout = zip(self.spec.layout, moment.frozen, strict=True)
+        native_module().flat_step(
+            _native_rule(rule),
+            parameters,
+            gradient,
+            [state[name] for name in rule.slots],
+            [(first, first + math.prod(shape), name[0] == "w") for (name, first, shape), fixed in layout if not fixed],
+            moment.learning_rate,
+            float(moment.step),
+            moment.norm_squared,
+            moment.largest,
+            moment.loss,
+            threads,
+        )
 
     def train(
         self, parameters: Array, rule: UpdateRule, state: Mapping[str, Array], chunk: Chunk, threads: int = 1

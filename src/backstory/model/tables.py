@@ -41,6 +41,7 @@ def train(
     checkpoint: Any = None,
     resume: bool = False,
     stream: bool | None = None,
+    shards: int | None = None,
 ) -> Network:
     """Train a network to predict one column of a table from the others.
 
@@ -69,7 +70,7 @@ def train(
         Of first weights, order of rows, and rows held out.
     threads : int, optional
         At most so many.
-    callbacks, progress, checkpoint, resume
+    callbacks, progress, checkpoint, resume, shards
         As for `Network.fit`.
     stream : bool, optional
         Whether the table is read in blocks, in bounded memory; by default one of more than a GiB, decoded, is. Then at
@@ -107,7 +108,7 @@ def train(
         seed=seed,
         stream=stream,
     )
-    work.run(threads, callbacks, progress, checkpoint, resume)
+    work.run(threads, callbacks, progress, checkpoint, resume, shards)
     return work.net
 
 
@@ -128,10 +129,10 @@ def prepare(
     """What `train` does before it trains; the same parameters and errors."""
     options = {"batch_size": batch_size, "epochs": epochs}
     count("train", **{name: value for name, value in options.items() if value is not None})
-    recipe = Recipe() if hidden is None else replace(Recipe(), hidden=tuple(hidden))
+    own = recipe(hidden)
     path = Path(data) if isinstance(data, str | os.PathLike) else None
     if path is not None and target is not None and (is_large(path) if stream is None else stream):
-        chosen = recipe, epochs, batch_size, seed
+        chosen = own, epochs, batch_size, seed
         return prepare_streamed(path, target, chosen, task=task, drop=drop, split=split, validation=validation)
     if stream and path is None:
         raise ConfigurationError("stream=True reads a table's file in blocks. Got a table in memory; give its path.")
@@ -142,8 +143,13 @@ def prepare(
     )
     table = Table.fit(frame, target, rows.train, task=task, drop=left_out)
     held = frame.take(rows.validation) if validation is None else opened(validation, target)[0]
-    plan = recipe.plan(len(rows.train), batch_size, epochs)
-    return Work(frame, held, rows, table, plan, network(table, recipe, seed))
+    plan = own.plan(len(rows.train), batch_size, epochs)
+    return Work(frame, held, rows, table, plan, network(table, own, seed))
+
+
+def recipe(hidden: Sequence[int] | None) -> Recipe:
+    """The recipe, for hidden layers of the user's own where they are given."""
+    return Recipe() if hidden is None else replace(Recipe(), hidden=tuple(hidden))
 
 
 def opened(data: Any, target: str | None) -> tuple[Frame, str]:

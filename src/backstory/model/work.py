@@ -11,6 +11,7 @@ from backstory.data.frame import Frame
 from backstory.data.parts import Parts
 from backstory.data.rows import Rows
 from backstory.data.table import Table
+from backstory.distributed.shards import Shards
 from backstory.errors import DivergenceError
 from backstory.model.network import Network
 from backstory.model.recipe import Plan, Recipe
@@ -55,6 +56,10 @@ class Work:
             return len(self.parts.train)
         return len(self.rows) - (0 if self.rows.which is None else len(self.validation))
 
+    def learned(self) -> Frame:
+        """The rows to train on that this process has, where they are not read in blocks."""
+        return self.frame.take(self.parts.train)
+
     def run(
         self,
         threads: int | None = None,
@@ -62,6 +67,7 @@ class Work:
         progress: bool | None = None,
         checkpoint: Any = None,
         resume: bool = False,
+        shards: int | Shards | None = None,
     ) -> History:
         """Train the network, and keep its best epoch.
 
@@ -71,7 +77,7 @@ class Work:
             A number became NaN or infinite; the row is one of the table's.
         """
         held = self._encoded(self.validation)
-        first = (self.rows,) if self.rows is not None else self._encoded(self.frame.take(self.parts.train))
+        first = (self.rows,) if self.rows is not None else self._encoded(self.learned())
         try:
             return self.net.fit(
                 *first,
@@ -86,6 +92,7 @@ class Work:
                 progress=progress,
                 checkpoint=checkpoint,
                 resume=resume,
+                shards=shards,
             )
         except DivergenceError as error:
             raise error if self.rows is not None else error.counted_in(self.parts.train) from None

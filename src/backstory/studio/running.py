@@ -1,7 +1,8 @@
 """Training while others look and act: a lock handed over in order, and a thread that lets go of it every few moments.
 
 The discipline: whoever reads or changes the subject holds the lock. The training thread holds it for one chunk of about
-`CHUNK` seconds, and between two chunks whoever waits goes first, so no action waits for long and none sees half a step.
+`CHUNK` seconds (of slow steps `PATIENCE`), and between two chunks whoever waits goes first, so no action waits for long
+and none sees half a step.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from backstory.studio.recording import Recording
 
 CHUNK = 0.015
 """Seconds that training holds the lock; a chunk is at least one step."""
+TOGETHER, PATIENCE = 24, 0.04
+"""Steps that a chunk of slow steps may hold, and its seconds: every chunk packs the weights and wakes threads anew."""
 FRAME = 0.1
 """Seconds between two frames of a training run: at most 10 frames a second go down."""
-_FRAMES, _NOTES = 0.12, 0.10
+_FRAMES, _NOTES = 0.12, 0.06
 """The share of a run's time that frames may take, and the recording of steps."""
 _HEAD_START = 0.06
 """Seconds that recording may take at first: the first steps are the ones worth seeing singly."""
@@ -117,7 +120,7 @@ class _Run:
     def chunk(self, speed: float | None) -> float:
         """Train for a moment; return for how long to wait."""
         now = time.perf_counter()
-        n = max(1, int(CHUNK / self.per_step))
+        n = max(1, int(CHUNK / self.per_step), min(TOGETHER, int(PATIENCE / self.per_step)))
         if speed is not None:
             self.owed = min(self.owed + (now - self.before) * speed, max(1.0, speed))
             n = min(n, int(self.owed))

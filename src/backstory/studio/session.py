@@ -134,10 +134,12 @@ class Session(Asking, Playing, Sharing):
         self._put(numbers=numbers_table.table(self._subject, self._row) if on else None)
 
     def _draw(self, kept: Kept | None = None) -> None:
-        """Send the picture, of a large network with the units that are to be seen."""
+        """Send the picture, of a large network with the units that are to be seen, unless these are seen already."""
+        drawing = vars(self._subject.drawing(kept))
+        if kept is not None and drawing["columns"] == self._state["net"]["columns"]:
+            return
         self._pictures += 1
-        drawing = self._subject.drawing(kept)
-        self._put(net={"id": self._pictures, "kind": self._subject.kind, "rows": self._subject.rows, **vars(drawing)})
+        self._put(net={"id": self._pictures, "kind": self._subject.kind, "rows": self._subject.rows, **drawing})
 
     def _frame(self) -> None:
         """Send the values as they are now, and what was asked about them."""

@@ -62,7 +62,9 @@ export function drawnNetwork(net, plan, model) {
   /** Give a parameter its handle; one that stands in several places has its address on the first. */
   function handleOf(address, place, stroke, line) {
     const known = weights.get(address);
-    const label = svg("text", { "text-anchor": "middle", "dominant-baseline": "central", "aria-hidden": true });
+    const named = plan.tight ? [] : nameParts(net.labels[address], 7);
+    const label = svg("text", { "text-anchor": "middle", "dominant-baseline": "central", "aria-hidden": true },
+      ...named, svg("tspan", { class: "number" }));
     const handle = svg("g", { class: "handle", transform: `translate(${place.x} ${place.y})`,
       click: () => choose(address), pointerenter: () => lightLine(line), pointerleave: away },
       svg("circle", { r: 8, class: "grip" }), svg("rect", { class: "pill", x: -31, y: -10, width: 62, height: 20, rx: 10 }),
@@ -169,8 +171,8 @@ export function drawnNetwork(net, plan, model) {
       const delta = values.deltas[net.sums[name] ?? name];
       const there = !moment || moment.values.has(name) || net.kinds[name] === "target";
       const back = Boolean(unit.delta) && (!moment || moment.deltas.has(name));
-      unit.value.textContent = there ? fitting(value, most.value, plan.tight ? 3 : 4) : "·";
-      if (unit.delta) unit.delta.textContent = back ? `δ ${fitting(delta, most.delta, plan.tight ? 2 : 3)}` : "";
+      retext(unit.value, there ? fitting(value, most.value, plan.tight ? 3 : 4) : "·");
+      if (unit.delta) retext(unit.delta, back ? `δ ${fitting(delta, most.delta, plan.tight ? 2 : 3)}` : "");
       unit.node.classList.toggle("path", Boolean(known && way.has(name)));
       unit.node.classList.toggle("selected", by === name);
       unit.node.classList.toggle("now", Boolean(moment?.nodes.has(name)));
@@ -206,9 +208,9 @@ export function drawnNetwork(net, plan, model) {
   }
 
   function write(text, [left, right], address, value, fresh) {
-    const name = plan.tight ? [] : nameParts(net.labels[address], 7);
-    text.replaceChildren(...name, `${name.length ? "\u2009" : ""}${fitting(value, most.label, plan.tight ? 3 : 4)}`);
+    const written = `${text.childNodes.length > 1 ? "\u2009" : ""}${fitting(value, most.label, plan.tight ? 3 : 4)}`;
     text.classList.toggle("fresh", fresh);
+    if (!retext(text.lastChild, written)) return;
     const wide = Math.max(26, 7 * text.textContent.length + 10);
     const middle = wide < right - left ? Math.max(left + wide / 2, Math.min(right - wide / 2, 0)) : (left + right) / 2;
     const pill = /** @type {any} */ (text.previousSibling);
@@ -232,6 +234,13 @@ export function drawnNetwork(net, plan, model) {
   }
 
   return { svg: root, id: net.id, width: plan.width, down: plan.down, paint, light, focus: stops.focus, current: stops.current };
+}
+
+/** Write a text unless it stands there already; return whether it is new. What is written is laid out anew. */
+function retext(element, text) {
+  if (element.textContent === text) return false;
+  element.textContent = text;
+  return true;
 }
 
 /** Divide "source>target" where an address holds an arrow itself: at the ">" that is not of one. */

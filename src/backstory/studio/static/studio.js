@@ -32,14 +32,31 @@ function render({ model: host, el }) {
   const root = html("div", { class: "studio" }, html("div", { class: "places" }, ...columns));
   el.replaceChildren(root);
   const keeper = scrollKeeper(root);
-  const calls = views.flatMap((view) => view.keys.map((key) => [`change:${key}`, () => (view.update(), keeper.soon())]));
+  const due = oncePerFrame((view) => (view.update(), keeper.soon()));
+  const calls = views.flatMap((view) => view.keys.map((key) => [`change:${key}`, () => due.add(view)]));
   for (const [name, call] of calls) model.on(name, call);
   for (const view of views) view.update();
   keeper.soon();
   return () => {
     calls.forEach(([name, call]) => model.off(name, call));
+    due.stop();
     keeper.stop();
   };
+}
+
+/** Gather what is to be done and do each once before the next picture: one message changes many keys, and several may come. */
+function oncePerFrame(act) {
+  const waiting = new Set();
+  let asked = 0;
+
+  function all() {
+    asked = 0;
+    const found = [...waiting];
+    waiting.clear();
+    found.forEach(act);
+  }
+  const add = (item) => (waiting.add(item), (asked ||= requestAnimationFrame(all)));
+  return { add, stop: () => cancelAnimationFrame(asked) };
 }
 
 export default { render };

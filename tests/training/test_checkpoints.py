@@ -209,9 +209,10 @@ def test_what_cannot_be_asked():
         network().fit(X, Y, optimizer=bs.LBFGS(), checkpoint="x")
 
 
-def test_killed_at_random_moments_the_bits_are_the_same(tmp_path):
+@pytest.mark.parametrize("blocks", [False, True])
+def test_killed_at_random_moments_the_bits_are_the_same(tmp_path, blocks):
     for name, kills in (("left alone", 0), ("killed", 5)):
         (tmp_path / name).mkdir()
-        assert interruptions.killed(tmp_path / name, kills, seed=1) == kills
+        assert interruptions.killed(tmp_path / name, kills, 1, blocks) == kills
     assert interruptions.same(tmp_path / "left alone", tmp_path / "killed")
     assert not [name for name in os.listdir(tmp_path / "killed" / "run") if name.endswith(".part")]

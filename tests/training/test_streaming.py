@@ -48,7 +48,8 @@ PLAIN = bs.Table.from_dict(
 @pytest.fixture(autouse=True)
 def small_buffers(monkeypatch):
     """About 400 rows to a buffer."""
-    monkeypatch.setattr(shuffling, "BUFFER_BYTES", 400 * 36)
+    for name, rows in {"BUFFER_BYTES": 400, "GULP_BYTES": 90, "WAITING_BYTES": 500}.items():
+        monkeypatch.setattr(shuffling, name, rows * 36)
 
 
 @pytest.fixture(scope="module")

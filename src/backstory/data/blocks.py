@@ -20,8 +20,11 @@ from backstory.errors import DataError
 if TYPE_CHECKING:
     import pyarrow
 
-PIECE_BYTES = 1 << 21
+PIECE_BYTES = 1 << 22
 """Decoded rows come in pieces of about so many bytes."""
+
+STRETCH_BYTES = 1 << 18
+"""What may be read from anywhere is read by stretches of about so many bytes: small ones mix well."""
 
 MOST_PIECE_ROWS = 1 << 15
 PAGE_BYTES = 1 << 20
@@ -165,7 +168,7 @@ class ArrowBlocks(Blocks):
             size = row_bytes * sum(batch.num_rows for batch in batches)
             in_place = self._lies_in_the_file(whole)
             held = PIECE_BYTES if in_place else whole.nbytes
-            stretch = max(PIECE_BYTES // row_bytes, 64) if in_place else whole.num_rows
+            stretch = max(STRETCH_BYTES // row_bytes, 64) if in_place else whole.num_rows
             for place, batch in enumerate(batches):
                 for first in range(0, batch.num_rows, stretch):
                     self._places.append((place, first))

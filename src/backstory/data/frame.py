@@ -133,7 +133,6 @@ class Frame:
             No such column, something that is no number, or infinity; column, row and line are named.
         """
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         column = self.column(name, _INPUT)
         if is_text(column.type):
@@ -141,8 +140,8 @@ class Frame:
         if pa.types.is_decimal(column.type):
             column = column.cast(pa.float64())
         self._require_numbers(name, column)
-        values = np.array(pc.fill_null(column.cast(pa.float64(), safe=False), np.nan).to_numpy())
-        self._require_finite(name, values, ~self.missing(name))
+        values = np.array(column.cast(pa.float64(), safe=False).to_numpy())  # null becomes NaN
+        self._require_finite(name, values, ~np.isnan(values))
         return values
 
     def _parsed(self, name: str) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.data.blocks import PIECE_BYTES, Blocks, forget, open_blocks
+from backstory.data.blocks import PIECE_BYTES, STRETCH_BYTES, Blocks, forget, open_blocks
 from backstory.data.learning import Mask, learn
 from backstory.data.table import Table
 from backstory.errors import ConfigurationError, DataError
@@ -102,7 +102,7 @@ class ArrayRows(Rows):
     def __init__(self, X: Array, y: Array, name: str) -> None:
         self.X, self.y, self.name = X, y, name
         self.n_in = X.shape[1]
-        stretch = max(PIECE_BYTES // 2 // max(X.itemsize * self.n_in, 1), 1)
+        stretch = max(STRETCH_BYTES // max(X.itemsize * self.n_in, 1), 1)
         bounds = np.arange(0, len(X) + stretch, stretch).clip(max=len(X))
         self.firsts = np.unique(bounds).astype(np.int64)
         self.counts = tuple(np.diff(self.firsts).tolist())

@@ -1,8 +1,8 @@
 """Rows that are read in blocks, made ready to train on: their order, the buffers they are mixed in, and reading ahead.
 
-An epoch draws an order of the blocks, reads several of them at a time into a buffer, and visits the buffer's rows in a
-drawn order. All of it is a function of seed, epoch and the blocks' sizes, so that neither threads nor interruptions
-change it.
+An epoch draws an order of the blocks, reads several of them at a time into a pool, draws rows from there, and visits
+them buffer by buffer in a drawn order. All of it is a function of seed, epoch and the blocks' sizes, so that
+neither threads nor interruptions change it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +28,16 @@ from backstory.network.spec import Spec
 from backstory.training.arguments import targets
 from backstory.training.trainer import Data
 
-BUFFER_BYTES = 40 << 20
-"""Rows are mixed in buffers of about so many bytes; there are two, one in use and one being filled."""
+BUFFER_BYTES = 16 << 20
+"""Rows are visited in buffers of about so many bytes; there are two, one in use and one being filled."""
 
-OPEN_BYTES = 96 << 20
+GULP_BYTES = 4 << 20
+"""So many bytes of rows are read at a time."""
+
+WAITING_BYTES = 144 << 20
+"""So many bytes of rows have been read and wait in the pool that rows are drawn from."""
+
+OPEN_BYTES = 64 << 20
 """Blocks that are read at a time may take so much together."""
 
 MOST_OPEN, FEWEST_OPEN = 16, 2
@@ -38,6 +45,10 @@ MOST_OPEN, FEWEST_OPEN = 16, 2
 
 _BLOCKS = 0x626C6F636B73
 """Set apart the draws of the blocks' order from those of the rows'."""
+
+
+Part = tuple[Array, Array, Array]
+"""Inputs, targets, and which of the file's rows they are."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +88,8 @@ class Segment:
     stop: int
 
 
-def plan(counts: Sequence[int], order: Sequence[int], buffer_rows: int, open_at_once: int) -> list[list[Segment]]:
-    """Say which rows each buffer of an epoch is filled with.
+def plan(counts: Sequence[int], order: Sequence[int], gulp_rows: int, open_at_once: int) -> list[list[Segment]]:
+    """Say which rows each gulp of an epoch is.
 
     Parameters
     ----------
@@ -86,10 +97,10 @@ def plan(counts: Sequence[int], order: Sequence[int], buffer_rows: int, open_at_
         Rows of each block.
     order : sequence of int
         The order in which blocks are begun.
-    buffer_rows : int
-        Rows of a buffer; the last may have fewer.
+    gulp_rows : int
+        Rows of a gulp; the last may have fewer.
     open_at_once : int
-        So many blocks share a buffer, and are read on side by side.
+        So many blocks share a gulp, and are read on side by side.
 
     Examples
     --------
@@ -99,9 +110,9 @@ def plan(counts: Sequence[int], order: Sequence[int], buffer_rows: int, open_at_
     """
     waiting = deque(block for block in order if counts[block])
     slots = deque((waiting.popleft(), 0) for _ in range(min(open_at_once, len(waiting))))
-    buffers, left = [], sum(counts)
+    gulps, left = [], sum(counts)
     while left:
-        wanted = min(buffer_rows, left)
+        wanted = min(gulp_rows, left)
         share, segments = -(-wanted // len(slots)), []
         left -= wanted
         while wanted:
@@ -113,8 +124,8 @@ def plan(counts: Sequence[int], order: Sequence[int], buffer_rows: int, open_at_
                 slots.append((block, end))
             elif waiting:
                 slots.append((waiting.popleft(), 0))
-        buffers.append(segments)
-    return buffers
+        gulps.append(segments)
+    return gulps
 
 
 class Stream:
@@ -158,7 +169,7 @@ class Stream:
         size = np.dtype(self.spec.dtype).itemsize
         return size * (self.spec.n_in + self.spec.n_out) + 8
 
-    def pieces(self, block: int, start: int = 0) -> Iterator[tuple[Array, Array, Array]]:
+    def pieces(self, block: int, start: int = 0) -> Iterator[Part]:
         """The rows of a block that are meant, from number `start` on: inputs, targets, and which rows they are."""
         mask, source = self.mask(block), self.source
         skipped = start if mask is None else int(np.flatnonzero(mask)[start])
@@ -174,7 +185,7 @@ class Stream:
                 X, y, rows = X[kept], y[kept], rows[kept]
             yield X, y, rows
 
-    def all_pieces(self) -> Iterator[tuple[Array, Array, Array]]:
+    def all_pieces(self) -> Iterator[Part]:
         """All rows in their order, piece by piece."""
         for block in self._filled:
             yield from (piece for piece in self.pieces(block) if len(piece[0]))
@@ -185,7 +196,7 @@ class Stream:
 
     def digest(self) -> str:
         """Tell data sets apart by the blocks' sizes, and by the first rows of some blocks."""
-        mixing = BUFFER_BYTES, OPEN_BYTES, MOST_OPEN, FEWEST_OPEN
+        mixing = BUFFER_BYTES, GULP_BYTES, WAITING_BYTES, OPEN_BYTES, MOST_OPEN, FEWEST_OPEN
         known = hashlib.sha256(repr((self.counts, self.which, self.spec.dtype, mixing)).encode())
         filled = self._filled
         for block in sorted({filled[0], filled[len(filled) // 2], filled[-1]}):
@@ -212,9 +223,15 @@ class Buffer:
 class Mixer:
     """The buffers of a stream, epoch by epoch.
 
+    Rows are read in gulps, each from several blocks, into a pool of `depth` gulps. Once it is full, each gulp changes
+    places with as many rows of the pool, drawn at random; these make up the buffers, and so does in the end what is
+    left in the pool. A buffer's rows are visited in a drawn order. Rows that all fit into the pool are shuffled fully.
+
     Parameters
     ----------
     stream : Stream
+    engine : Engine
+        Draws the orders.
     batch_size : int
         A buffer holds whole batches, but for the last of an epoch.
     shuffle : bool
@@ -224,77 +241,145 @@ class Mixer:
 
     def __init__(self, stream: Stream, engine: Engine, batch_size: int, shuffle: bool, seed: int) -> None:
         self.stream, self.engine, self.shuffle, self.seed = stream, engine, shuffle, seed
+        n = len(stream)
         batches = max(1, BUFFER_BYTES // stream.row_bytes // batch_size)
-        self.buffer_steps = min(batches, -(-len(stream) // batch_size))
+        self.buffer_steps = min(batches, -(-n // batch_size))
         self.buffer_rows = self.buffer_steps * batch_size
-        self.buffers = -(-len(stream) // self.buffer_rows)
+        self.buffers = -(-n // self.buffer_rows)
+        self.gulp_rows = max(1, min(n, GULP_BYTES // stream.row_bytes))
+        self.depth = min(-(-n // self.gulp_rows), max(1, WAITING_BYTES // GULP_BYTES)) if shuffle else 0
         most = max(FEWEST_OPEN, min(MOST_OPEN, OPEN_BYTES // max(stream.source.open_bytes, 1)))
         self.open_at_once = most if shuffle else 1
 
     def plan(self, epoch: int) -> list[list[Segment]]:
-        """Which rows the buffers of an epoch are filled with."""
+        """Which rows the gulps of an epoch are."""
         counts = self.stream.counts
         order: Sequence[int] = range(len(counts))
         if self.shuffle:
-            order = self.engine.permutations(self.seed ^ _BLOCKS, range(epoch, epoch + 1), len(counts))[0].tolist()
-        return plan(counts, order, self.buffer_rows, self.open_at_once)
+            order = self._permuted(self.seed ^ _BLOCKS, epoch, len(counts)).tolist()
+        return plan(counts, order, self.gulp_rows, self.open_at_once)
 
     def from_on(self, epoch: int, number: int, stopped: Callable[[], bool]) -> Iterator[Buffer]:
-        """The buffers from one on, epoch after epoch without end; each lies where the last but one lay."""
-        places: deque[tuple[Array, Array, Array]] = deque()
+        """The buffers from one on, epoch after epoch without end; each lies where the last but one lay.
+
+        Those before it are made too, in reading: they say what is in the pool.
+        """
+        places: deque[list[Array]] = deque()
         while True:
-            cursors: dict[int, Cursor] = {}
-            for at, segments in enumerate(self.plan(epoch)[number:], number):
+            dealt = Dealt(self._mixed(epoch, stopped))
+            for _ in dealt.take(number * self.buffer_rows):
+                pass
+            for at in range(number, self.buffers):
+                n = min(self.buffer_rows, len(self.stream) - at * self.buffer_rows)
                 if len(places) < 2:
-                    places.appendleft(self._room(segments[0]))
-                X, y, rows = places[0]
+                    places.appendleft(dealt.room(min(self.buffer_rows, len(self.stream))))
+                for first, part in dealt.take(n):
+                    put(places[0], slice(first, first + len(part[0])), part)
+                if stopped():
+                    return
+                X, y, rows = (whole[:n] for whole in places[0])
                 places.rotate()
-                n = self._fill(segments, cursors, X, y, rows, stopped)
                 key = epoch * self.buffers + at
-                order = self.engine.permutations(self.seed, range(key, key + 1), n) if self.shuffle else None
-                yield Buffer(epoch, at, Data(X[:n], y[:n], None, rows[:n]), order)
+                order = self._permuted(self.seed, key, n)[None] if self.shuffle else None
+                yield Buffer(epoch, at, Data(X, y, None, rows), order)
             epoch, number = epoch + 1, 0
 
-    def _room(self, segment: Segment) -> tuple[Array, Array, Array]:
-        n, spec = min(self.buffer_rows, len(self.stream)), self.stream.spec
-        _, y, _ = next(self.stream.pieces(segment.block, segment.start))
-        return np.empty((n, spec.n_in), spec.dtype), np.empty((n, *y.shape[1:]), y.dtype), np.empty(n, np.int64)
+    def _permuted(self, seed: int, key: int, n: int) -> NDArray[np.int64]:
+        orders = self.engine.permutations(seed, range(key, key + 1), n)
+        return np.asarray(orders[0])
 
-    def _fill(
-        self,
-        segments: Sequence[Segment],
-        cursors: dict[int, Cursor],
-        X: Array,
-        y: Array,
-        rows: Array,
-        stopped: Callable[[], bool],
-    ) -> int:
-        """Read the segments, each on from where its block was left; how many rows they were."""
-        at = 0
+    def _mixed(self, epoch: int, stopped: Callable[[], bool]) -> Iterator[Part]:
+        """The rows of an epoch as they come out of the pool, in parts."""
+        plan, cursors, pool = self.plan(epoch), dict[int, Cursor](), list[Array]()
+        size, held = self.gulp_rows, 0
+        for number, segments in enumerate(plan):
+            if stopped():
+                return
+            X, y, rows = self._gulp(segments, cursors)
+            if not self.depth:
+                yield X, y, rows
+                continue
+            if not pool:
+                pool = [np.empty((self.depth * size, *some.shape[1:]), some.dtype) for some in (X, y, rows)]
+            order = self._permuted(~self.seed, epoch * len(plan) + number, len(X))
+            if number < self.depth:
+                slots = np.arange(held, held + len(X))
+                held += len(X)
+            else:
+                slots = self._drawn(epoch * len(plan) + number, len(X))
+                yield taken(pool, slots)
+            put(pool, slots, [some[order] for some in (X, y, rows)])
+        order = self._permuted(~self.seed ^ _BLOCKS, epoch, held)
+        for first in range(0, held, size):
+            yield taken(pool, order[first : first + size])
+
+    def _drawn(self, key: int, n: int) -> NDArray[np.int64]:
+        """A slot of the pool for each of n rows: the same place as the row's, in a gulp drawn at random."""
+        draws = mix(epoch_key(self.seed ^ _BLOCKS, key) + np.arange(1, n + 1, dtype=np.uint64) * ROW_STEP)
+        gulps = (draws >> np.uint64(32)) * np.uint64(self.depth) >> np.uint64(32)
+        return np.asarray(gulps.astype(np.int64) * self.gulp_rows + np.arange(n))
+
+    def _gulp(self, segments: Sequence[Segment], cursors: dict[int, Cursor]) -> Part:
+        """Read segments, each on from where its block was left."""
+        parts: list[Part] = []
         for segment in segments:
             if segment.block not in cursors:
                 cursors[segment.block] = Cursor(self.stream, segment.block, segment.start)
-            cursor = cursors[segment.block]
-            for part in cursor.take(segment.stop - segment.start):
-                end = at + len(part[0])
-                X[at:end], y[at:end], rows[at:end] = part
-                at = end
-                if stopped():
-                    return at
+            parts += cursors[segment.block].take(segment.stop - segment.start)
             if segment.stop == self.stream.counts[segment.block]:
                 del cursors[segment.block]
-        return at
+        X, y, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return X, y, rows
+
+
+def put(arrays: Sequence[Array], where: Any, part: Sequence[Array]) -> None:
+    """Write a part into arrays."""
+    for whole, some in zip(arrays, part, strict=True):
+        whole[where] = some
+
+
+def taken(arrays: Sequence[Array], slots: NDArray[np.int64]) -> Part:
+    """Rows of arrays."""
+    X, y, rows = (whole[slots] for whole in arrays)
+    return X, y, rows
+
+
+class Dealt:
+    """Parts that come one after the other, taken in other amounts."""
+
+    def __init__(self, parts: Iterator[Part]) -> None:
+        self._parts, self._rest = parts, next(parts)
+
+    def room(self, n: int) -> list[Array]:
+        """Arrays for so many rows of the kind that come."""
+        return [np.empty((n, *some.shape[1:]), some.dtype) for some in self._rest]
+
+    def take(self, n: int) -> Iterator[tuple[int, Part]]:
+        """The next n rows: parts, and how many rows came before each."""
+        at = 0
+        while True:
+            X, y, rows = self._rest
+            size = min(n - at, len(X))
+            yield at, (X[:size], y[:size], rows[:size])
+            at += size
+            self._rest = X[size:], y[size:], rows[size:]
+            if at == n:
+                return
+            if not len(self._rest[0]):
+                following = next(self._parts, None)
+                if following is None:
+                    return
+                self._rest = following
 
 
 class Cursor:
     """A block that is being read."""
 
     def __init__(self, stream: Stream, block: int, start: int) -> None:
-        self._pieces = stream.pieces(block, start)
-        self._rest: tuple[Array, Array, Array] | None = None
-        self._name = f"{stream.source.name}"
+        self._pieces, self._name = stream.pieces(block, start), stream.source.name
+        self._rest: Part | None = None
 
-    def take(self, n: int) -> Iterator[tuple[Array, Array, Array]]:
+    def take(self, n: int) -> Iterator[Part]:
         """The next n rows, in parts."""
         while n:
             part = next(self._pieces, None) if self._rest is None else self._rest

@@ -1,4 +1,4 @@
-"""The files of the front end, and the one module that a notebook gets: its parts joined in the order of their use."""
+"""The files of the front end; page and notebooks get its modules as one, joined in the order of their use."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ MODULES = (
 _TYPES = {"js": "text/javascript", "css": "text/css", "html": "text/html", "woff2": "font/woff2"}
 FONT = "stix-two-math.woff2"
 _OTHERS = ("index.html", "page.js", "page.css", "studio.css", FONT)
-ASSETS = {name: _TYPES[name.rsplit(".")[-1]] for name in (*MODULES, *_OTHERS)}
+_WHOLE = MODULES[-1]
+ASSETS = {name: _TYPES[name.rsplit(".")[-1]] for name in (_WHOLE, *_OTHERS)}
 """What the page's server gives out, with the type of each."""
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
@@ -57,5 +58,13 @@ def joined(names: Iterable[str]) -> str:
 
 
 def module() -> str:
-    """Return the front end as one module: a notebook loads it from memory, where it can import no neighbors."""
+    """Return the front end as one module.
+
+    A notebook loads it from memory, where it can import no neighbors; a page would wait for one after another.
+    """
     return joined(MODULES)
+
+
+def content(name: str) -> bytes:
+    """Return what is given out under a name of `ASSETS`."""
+    return module().encode() if name == _WHOLE else (files("backstory.studio") / "static" / name).read_bytes()

@@ -8,7 +8,6 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from importlib.resources import files
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from backstory.studio.assets import ASSETS
+from backstory.studio.assets import ASSETS, content
 from backstory.studio.session import Session, State
 
 MOST_BYTES = 16 << 20
@@ -174,8 +173,7 @@ class Server:
 
 
 def _asset(name: str) -> Response:
-    content = (files("backstory.studio") / "static" / name).read_bytes()
-    return Response(content, media_type=ASSETS[name], headers=HEADERS)
+    return Response(content(name), media_type=ASSETS[name], headers=HEADERS)
 
 
 def _refused(sentence: str, status: int) -> Response:

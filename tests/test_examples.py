@@ -137,3 +137,14 @@ def test_the_notebook(tmp_path: Path) -> None:
 
 def test_the_notebook_is_small() -> None:
     assert (EXAMPLES / "adult.ipynb").stat().st_size < 50_000
+
+
+def test_search() -> None:
+    pytest.importorskip("distributed", reason="a search on a cluster needs the extra parallel")
+    command = [sys.executable, EXAMPLES / "search.py"]  # Dask warns of its own matters
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    scores = [float(found) for found in re.findall(r"^(0\.\d{4})  \{", done.stdout, re.MULTILINE)]
+    assert len(scores) == 6
+    (best,) = re.findall(r"^best: .* accuracy (0\.\d{4})$", done.stdout, re.MULTILINE)
+    assert float(best) == max(scores) > 0.9

@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = [
     "DivergenceError",
     "ExpressionError",
     "ModelFileError",
+    "fits_memory",
     "nearest",
     "unknown",
 ]
@@ -156,12 +158,14 @@ def _diverged(
     return DivergenceError(message, step=step, epoch=epoch, layer=layer, row=row, quantity=quantity, history=history)
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: Any, known: Iterable[str]) -> str | None:
     """Return the one of the known names that is spelled most like `name`, or None where none is close.
 
     >>> nearest("sigmod", ["relu", "sigmoid"])
     'sigmoid'
     """
+    if not isinstance(name, str):
+        return None  # whatever a caller gave for a name
     folded = {candidate.lower().replace("_", ""): candidate for candidate in known}
     same = folded.get(name.lower().replace("_", "").replace("-", "").replace(" ", ""))
     return same or next(iter(difflib.get_close_matches(name, list(folded.values()), n=1, cutoff=0.6)), None)
@@ -174,6 +178,11 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigurationError:
     Unknown activation 'sigmod'. Did you mean 'sigmoid'? Known: relu, sigmoid.
     """
     names = list(known)
-    guess = nearest(name, names) if isinstance(name, str) else None  # whatever a caller gave for a name
+    guess = nearest(name, names)
     hint = f" Did you mean {guess!r}?" if guess else ""
     return ConfigurationError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(names)}.")
+
+
+def fits_memory(size: float) -> bool:
+    """Say whether so many bytes have a place in this machine's memory at all."""
+    return size <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

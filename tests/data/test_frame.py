@@ -44,7 +44,9 @@ def test_arrays_and_lists_are_no_frames(data: Any) -> None:
 
 @pytest.mark.parametrize("columns", [{"a": [1, 2], "b": [1]}, {"a": [1, "x"]}, {"a": 1.0}])
 def test_columns_that_make_no_table_are_refused(columns: Any) -> None:
-    with pytest.raises(DataError, match="Each column must be a sequence of values of one kind, all of one length"):
+    with pytest.raises(
+        DataError, match="Each column of the table must be a sequence of values of one kind, all of one length"
+    ):
         as_frame(columns)
 
 

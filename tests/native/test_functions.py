@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import backstory as bs
 from backstory.engine.functors import native_activation, native_loss
+from backstory.engine.native import INSTRUCTION_SETS, usable
 from backstory.engine.reference import NUMPY
 from backstory.errors import ConfigurationError
 from backstory.expressions import ELEMENTARY, evaluate, parse
@@ -22,7 +23,6 @@ from tests.native.oracle import MP, assert_within, long_value, points, sensitivi
 
 COUNT = 100_000
 DTYPES = ("float32", "float64")
-ISAS = ("baseline", "avx2", "avx512")
 COUPLED = [name for name, row in ACTIVATIONS.items() if row.couples]
 ELEMENTWISE = [name for name, row in ACTIVATIONS.items() if not row.couples]
 PAIRS = [(name, output) for name, row in LOSSES.items() for output in fitting_outputs(row) if output not in COUPLED]
@@ -32,19 +32,17 @@ OWN = Activation("own_sine", "sin(2*z) + z/(1 + exp(-z))")
 
 def load(isa: str) -> ModuleType:
     """The extension module of an instruction set, where it is built and this machine runs it."""
-    best = importlib.import_module("backstory._native_baseline").best_isa()
-    if ISAS.index(isa) > ISAS.index(best):
-        pytest.skip(f"this machine has no {isa}")
+    if isa not in usable():
+        pytest.skip(f"{isa} is not built, or this machine does not have it")
     return importlib.import_module(f"backstory._native_{isa}")
 
 
 def every_isa() -> list[ModuleType]:
     """All that this machine runs, for tests in which the oracle takes longer than they do."""
-    best = importlib.import_module("backstory._native_baseline").best_isa()
-    return [load(isa) for isa in ISAS[: ISAS.index(best) + 1]]
+    return [load(isa) for isa in usable()]
 
 
-@pytest.fixture(scope="module", params=ISAS)
+@pytest.fixture(scope="module", params=INSTRUCTION_SETS)
 def native(request: pytest.FixtureRequest) -> ModuleType:
     """Each instruction set that this machine runs."""
     return load(request.param)

@@ -4,7 +4,6 @@ against itself on other numbers of threads."""
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -12,14 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backstory.engine.native import INSTRUCTION_SETS
+from backstory.engine.native import usable
 
-BEST = importlib.import_module("backstory._native_baseline").best_isa()
-MODULES = [
-    f"backstory._native_{isa}"
-    for isa in INSTRUCTION_SETS[: INSTRUCTION_SETS.index(BEST) + 1]
-    if importlib.util.find_spec(f"backstory._native_{isa}")
-]
+MODULES = [f"backstory._native_{isa}" for isa in usable()]
 SHAPES = [(1, 1), (2, 2, 2), (2, 8, 8, 1), (5, 17, 33, 3), (8, 70, 40, 2), (70, 130, 65, 40), (300, 600, 10)]
 TOLERANCE = {np.float64: 1e-12, np.float32: 3e-5}
 ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}

@@ -30,7 +30,7 @@ def numeric_array(values: Any, name: str) -> Array:
     if array.dtype == object:
         try:
             array = array.astype(np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise DataError(
                 f"{name} must hold numbers. Got objects such as {_first(array)!r}; encode text columns first."
             ) from None
@@ -166,7 +166,7 @@ def row_weights(weights: Any, n: int, dtype: str, *, name: str = "sample_weight"
     with np.errstate(over="ignore"):
         converted = np.ascontiguousarray(array, dtype=dtype)
         total = converted.sum(dtype=np.float64)
-    if not (np.isfinite(total) and total > 0):
+    if not np.finfo(converted.dtype).tiny <= total < np.inf:  # there must be a number 1 / total, too
         raise DataError(
             f"{name} must have a sum that fits {converted.dtype}. Got weights up to {array.max():g}; "
             "only their ratios count where the loss is a mean, so scale them to about 1."

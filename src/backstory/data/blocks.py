@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from backstory.data.files import format_of, read, require_file, require_names
-from backstory.data.frame import Frame
+from backstory.data.files import format_of, read, require_file
+from backstory.data.frame import Frame, checked, require_names
 from backstory.errors import DataError
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Blocks(ABC):
         at = int(self.firsts[block]) + start
         try:
             for table in self._tables(block, start, columns):
+                table.validate(full=True)  # as `backstory.data.files` does
                 yield self._frame(table, at)
                 at += table.num_rows
         except (pa.ArrowException, OSError) as error:
@@ -102,7 +103,7 @@ class Blocks(ABC):
             ) from None
 
     def _frame(self, table: pyarrow.Table, first: int) -> Frame:
-        return Frame(table, self.name, rows=np.arange(first, first + table.num_rows))
+        return checked(Frame(table, self.name, rows=np.arange(first, first + table.num_rows)))
 
     def all_frames(self, columns: Sequence[str] | None = None) -> Iterator[Frame]:
         """All rows in the file's order."""
@@ -236,7 +237,7 @@ def open_blocks(path: Path) -> Blocks:
         )
     try:
         return FORMATS[kind](path)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(
             f"{path.name!r} must be a whole {kind.capitalize()} file. {reason}; take a copy of it."

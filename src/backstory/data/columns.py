@@ -146,11 +146,16 @@ class Number(Column):
         values = frame.quantities(self.name)
         missing = np.isnan(values)
         values[missing] = self.fill
-        with np.errstate(over="ignore"):
-            z = (values - self.center) / self.scale
+        z = scaled(values, self.center, self.scale)
         inputs[:, 0] = z if self.limit is None else pressed(z, self.limit)
         if self.indicator:
             inputs[:, 1] = missing
+
+
+def scaled(values: Floats, center: float, scale: float) -> Floats:
+    """(values - center) / scale, also where the difference has no place in a float."""
+    with np.errstate(over="ignore"):
+        return (values - center) / scale if scale < 1e300 else values / scale - center / scale
 
 
 def pressed(z: Floats, limit: float) -> Floats:

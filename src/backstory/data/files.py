@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.data.frame import MISSING, Frame
+from backstory.data.frame import MISSING, Frame, as_frame, checked
 from backstory.data.wording import line_of, listed
-from backstory.errors import DataError, nearest
+from backstory.errors import DataError, fits_memory, nearest
 
 if TYPE_CHECKING:
     import pyarrow
@@ -73,10 +73,10 @@ def read(path: Path, target: str | None = None) -> Frame:
     if kind == "csv":
         frame = _read_text(path, name, suffix)
     elif kind == "npz":
-        frame = Frame(_read_npz(path, name, target), name)
+        frame = _read_npz(path, name, target)
     else:
         frame = Frame(_read_binary(path, name, kind), name)
-    require_names(name, frame.columns)
+    frame = checked(frame)
     if not len(frame):
         raise DataError(f"{name} must have at least one row. It has {len(frame.columns)} columns and no rows.")
     return frame
@@ -90,13 +90,6 @@ def require_file(path: Path) -> None:
     format_of(path)
     if path.stat().st_size == 0:
         raise DataError(f"{path.name!r} must hold a table. The file is empty.")
-
-
-def require_names(name: str, columns: Sequence[str]) -> None:
-    """Raise DataError where two columns have one name."""
-    repeated = {column for column in columns if columns.count(column) > 1}
-    if repeated:
-        raise DataError(f"The columns of {name} must have different names. {min(repeated)!r} comes twice; rename one.")
 
 
 def _read_text(path: Path, name: str, suffix: str) -> Frame:
@@ -189,34 +182,47 @@ def _read_binary(path: Path, name: str, kind: str) -> pyarrow.Table:
     import pyarrow as pa
 
     try:
-        if kind == "parquet":
-            from pyarrow import parquet
-
-            return parquet.read_table(path)
-        try:
-            return pa.ipc.open_file(str(path)).read_all()
-        except pa.ArrowInvalid:
-            with pa.OSFile(str(path)) as file:
-                return pa.ipc.open_stream(file).read_all()
-    except (pa.ArrowException, OSError) as error:
+        table = _read_parquet(path, name) if kind == "parquet" else _read_arrow(path)
+        table.validate(full=True)  # offsets that point out of a column would end the process later on
+        return table.rename_columns(table.column_names)  # which must be UTF-8 too
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{name} must be a whole {kind.capitalize()} file. {reason}; take a copy of it.") from None
 
 
-def _read_npz(path: Path, name: str, target: str | None) -> pyarrow.Table:
+def _read_parquet(path: Path, name: str) -> pyarrow.Table:
+    from pyarrow import parquet
+
+    found = parquet.read_metadata(path)
+    size = max(
+        found.num_rows * found.num_columns, sum(found.row_group(g).total_byte_size for g in range(found.num_row_groups))
+    )
+    if not fits_memory(size):
+        raise DataError(
+            f"{name} must fit in memory. It has {found.num_rows:,} rows of {found.num_columns:,} columns; "
+            "take some of its rows or columns."
+        )
+    return parquet.read_table(path)
+
+
+def _read_arrow(path: Path) -> pyarrow.Table:
     import pyarrow as pa
 
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            stored = {key: file[key] for key in file.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{name} must be a whole .npz file of plain arrays. {error}; take a copy of it.") from None
+        return pa.ipc.open_file(str(path)).read_all()
+    except pa.ArrowInvalid:
+        with pa.OSFile(str(path)) as file:
+            return pa.ipc.open_stream(file).read_all()
+
+
+def _read_npz(path: Path, name: str, target: str | None) -> Frame:
+    stored = stored_arrays(path)
     target = "y" if target is None else target
     matrix = inputs_key(stored, target)
     if matrix is None:
         columns = {key: value for key, value in stored.items() if value.ndim == 1}
         _check_npz_columns(columns, stored, name, target)
-        return pa.table(columns)
+        return as_frame(columns, name)
     X = stored[matrix]
     X = X[:, None] if X.ndim == 1 else X
     if X.ndim != 2:
@@ -237,7 +243,28 @@ def _read_npz(path: Path, name: str, target: str | None) -> pyarrow.Table:
         if target in columns:
             raise DataError(f"The target {target!r} of {name} must not be one of its feature_names too; rename it.")
         columns[target] = y
-    return pa.table(columns)
+    return as_frame(columns, name)
+
+
+def stored_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz file by name. No code is run from it.
+
+    Raises
+    ------
+    DataError
+        It is damaged, holds objects, or says that it holds more than the machine has memory for.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if not fits_memory(size):
+            raise MemoryError(f"It holds {size:,} bytes, more than there is memory")
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except Exception as error:  # damaged bytes make the readers below raise nearly everything
+        raise DataError(
+            f"{path.name!r} must be a whole .npz file of plain arrays. {error}; take a copy of it."
+        ) from None
 
 
 def inputs_key(stored: dict[str, NDArray[Any]], target: str) -> str | None:

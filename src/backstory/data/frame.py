@@ -6,7 +6,8 @@ Nothing is encoded here; `backstory.data.table` does that, and `backstory.data.f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +70,13 @@ class Frame:
         """The columns' names in order; the index that pandas writes beside them is none."""
         return tuple(name for name in self.data.column_names if not re.fullmatch(r"__index_level_\d+__", name))
 
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.columns)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._names
+
     def column(self, name: str, purpose: str) -> pyarrow.ChunkedArray:
         """A column as it is, dictionaries resolved.
 
@@ -79,7 +87,7 @@ class Frame:
         """
         import pyarrow as pa
 
-        if name not in self.columns:
+        if name not in self:
             guess = nearest(name, self.columns)
             hint = f"Did you mean {guess!r}? " if guess else ""
             raise DataError(
@@ -88,7 +96,7 @@ class Frame:
         column = self.data[name]
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
-        return column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column
+        return column
 
     def take(self, rows: NDArray[np.int64]) -> Frame:
         """Some of the rows; messages still name the places where they stood."""
@@ -236,29 +244,67 @@ def is_frame(data: Any) -> bool:
     return isinstance(data, Mapping | Frame) or (hasattr(data, "columns") and not isinstance(data, np.ndarray))
 
 
-def as_frame(data: Any) -> Frame:
+def as_frame(data: Any, name: str = "the table") -> Frame:
     """Take a pandas or polars frame, a pyarrow table, or a mapping from names to columns.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
 
     Raises
     ------
     DataError
-        Something else, or a column of mixed kinds.
+        Something else, a column of mixed kinds, or a name that is no text or comes twice.
     """
     import pyarrow as pa
 
     if isinstance(data, Frame):
         return data
-    if not is_frame(data):
+    try:
+        if not is_frame(data):
+            raise AttributeError
+        table = _of_columns(data) if isinstance(data, Mapping) else _to_arrow(data)
+    except AttributeError:  # it has columns, and is none of these all the same
         raise DataError(
             "A table must be a pandas, polars or pyarrow frame, or a dict of column names to columns. "
             f"Got {type(data).__name__}; for an array X (n, n_in) use dict(zip(names, X.T))."
-        )
-    try:
-        table = _of_columns(data) if isinstance(data, Mapping) else _to_arrow(data)
-    except (pa.ArrowException, TypeError, ValueError) as error:
+        ) from None
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"Each column must be a sequence of values of one kind, all of one length. {reason}.") from None
-    return Frame(table)
+        raise DataError(
+            f"Each column of {name} must be a sequence of values of one kind, all of one length, and its name a text. "
+            f"{reason}."
+        ) from None
+    return checked(Frame(table, name))
+
+
+def checked(frame: Frame) -> Frame:
+    """The frame, its columns in types that all that follows knows.
+
+    Raises
+    ------
+    DataError
+        Two columns have one name.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    require_names(frame.name, frame.columns)
+    table = frame.data
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string_view(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(pa.large_string()))
+        elif pa.types.is_run_end_encoded(field.type):
+            table = table.set_column(place, field.name, pc.run_end_decode(table.column(place)))
+    return frame if table is frame.data else replace(frame, data=table)
+
+
+def require_names(name: str, columns: Iterable[str]) -> None:
+    """Raise DataError where two columns have one name."""
+    repeated = [column for column, count in Counter(columns).items() if count > 1]
+    if repeated:
+        raise DataError(f"The columns of {name} must have different names. {min(repeated)!r} comes twice; rename one.")
 
 
 def _of_columns(columns: Mapping[str, Any]) -> pyarrow.Table:
@@ -267,10 +313,17 @@ def _of_columns(columns: Mapping[str, Any]) -> pyarrow.Table:
 
     return pa.table(
         {
-            name: pa.array(values, from_pandas=True) if isinstance(values, list) else values
+            name: pa.array(values, from_pandas=True) if isinstance(values, list) else _native(values)
             for name, values in columns.items()
         }
     )
+
+
+def _native(values: Any) -> Any:
+    """Numbers in this machine's byte order, and in 8 bytes at most, as pyarrow wants them."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        return values
+    return values.astype(np.float64 if values.dtype == np.longdouble else values.dtype.newbyteorder("="), copy=False)
 
 
 def _to_arrow(data: Any) -> pyarrow.Table:
@@ -278,6 +331,11 @@ def _to_arrow(data: Any) -> pyarrow.Table:
 
     if isinstance(data, pa.Table):
         return data
+    if isinstance(data, pa.RecordBatch):
+        return pa.Table.from_batches([data])
     if hasattr(data, "to_arrow"):  # polars
         return data.to_arrow()
-    return pa.Table.from_pandas(data, preserve_index=False)
+    foreign = {
+        name: kind.newbyteorder("=") for name, kind in data.dtypes.items() if not getattr(kind, "isnative", True)
+    }
+    return pa.Table.from_pandas(data.astype(foreign) if foreign else data, preserve_index=False)

@@ -6,6 +6,7 @@ Numbers are scaled by quantiles, so that outliers neither set the scale nor reac
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,7 +127,7 @@ def _of_numbers(frame: Frame, name: str, missing: NDArray[np.bool_]) -> Column |
     if _NAMES_ROWS.fullmatch(name) and (values == np.round(values)).all() and len(np.unique(values)) == len(values) > 2:
         return LeftOut(name, f"it numbers the rows: {len(values):,} different whole numbers in a column of this name")
     center, scale = scaling(values)
-    return Number(name, center, scale, LIMIT, float(np.median(values)), bool(missing.any()))
+    return Number(name, center, scale, LIMIT, center, bool(missing.any()))
 
 
 def scaling(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -138,7 +139,7 @@ def scaling(values: NDArray[np.float64]) -> tuple[float, float]:
     largest = float(np.abs(values).max())
     if largest > 1e150:  # differences of such numbers may have no place in a float
         center, scale = scaling(values / largest)
-        return center * largest, scale * largest
+        return center * largest, min(scale * largest, sys.float_info.max)
     low, first, center, third, high = (float(part) for part in np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
     scales = (third - first, (high - low) / 2)
     return center, next((scale for scale in scales if scale > 1e-12 * abs(center)), 1.0)

@@ -164,7 +164,7 @@ class Table:
 
     def require(self, frame: Frame) -> None:
         """Raise DataError, naming them, for columns that the encoding needs and the table lacks."""
-        absent = [name for name in self.features if name not in frame.columns]
+        absent = [name for name in self.features if name not in frame]
         if len(absent) > 1:
             raise DataError(
                 f"{frame.name} must have every column the network was trained on. "

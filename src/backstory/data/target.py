@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backstory.data.columns import scaled
 from backstory.data.frame import Frame, is_text
 from backstory.data.wording import is_number, listed, shown
 from backstory.errors import DataError
@@ -69,8 +70,7 @@ class Target:
             No such column, missing values, or a label that was not there in training.
         """
         if self.classes is None:
-            numbers = frame.numbers(self.name, "the target")
-            return np.asarray((numbers - self.mean) / self.scale)
+            return scaled(frame.numbers(self.name, "the target"), self.mean, self.scale)
         column = frame.column(self.name, "the target")
         frame.require_no_missing(self.name, column)
         text = any(isinstance(label, str) for label in self.classes)

@@ -28,6 +28,13 @@ INSTRUCTION_SETS = ("baseline", "avx2", "avx512")
 _WORD = 2**64 - 1
 
 
+def usable() -> list[str]:
+    """The instruction sets that are built and that this machine runs, from the plainest to the widest."""
+    best = importlib.import_module("backstory._native_baseline").best_isa()
+    runs = INSTRUCTION_SETS[: INSTRUCTION_SETS.index(best) + 1]
+    return [isa for isa in runs if importlib.util.find_spec(f"backstory._native_{isa}") is not None]
+
+
 @cache
 def native_module() -> Any:
     """The extension module in use: the best this machine runs, or the one that BACKSTORY_ISA names.
@@ -37,17 +44,14 @@ def native_module() -> Any:
     ConfigurationError
         BACKSTORY_ISA names an unknown instruction set, or one that this machine or this build does not have.
     """
-    baseline = importlib.import_module("backstory._native_baseline")
-    built = [isa for isa in INSTRUCTION_SETS if importlib.util.find_spec(f"backstory._native_{isa}") is not None]
-    best = INSTRUCTION_SETS.index(baseline.best_isa())
-    usable = [isa for isa in built if INSTRUCTION_SETS.index(isa) <= best]
-    wanted = os.environ.get("BACKSTORY_ISA") or usable[-1]
+    known = usable()
+    wanted = os.environ.get("BACKSTORY_ISA") or known[-1]
     if wanted not in INSTRUCTION_SETS:
         raise unknown("instruction set in BACKSTORY_ISA", wanted, INSTRUCTION_SETS)
-    if wanted not in usable:
+    if wanted not in known:
         raise ConfigurationError(
             f"BACKSTORY_ISA must name an instruction set that this machine runs and this build has: "
-            f"{', '.join(usable)}. Got {wanted!r}; unset it to use {usable[-1]!r}."
+            f"{', '.join(known)}. Got {wanted!r}; unset it to use {known[-1]!r}."
         )
     return importlib.import_module(f"backstory._native_{wanted}")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from backstory.data.files import stored_arrays
 from backstory.data.table import Table
-from backstory.errors import BackstoryError, ModelFileError
+from backstory.errors import BackstoryError, DataError, ModelFileError
 from backstory.interop.trained import Trained
 from backstory.network.spec import Spec
 
@@ -53,15 +53,14 @@ def read(path: str | os.PathLike[str]) -> Trained:
     if not path.is_file():
         raise FileNotFoundError(f"No file at {str(path)!r}; check the path, or write one with net.export(path).")
     try:
-        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        arrays = stored_arrays(path)
+    except DataError as error:
         raise ModelFileError(f"{str(path)!r} is not a whole .npz file ({error}). Export it again.") from None
     if KEY not in arrays:
         raise ModelFileError(f"{str(path)!r} holds no backstory network. Read a file written by net.export(path).")
     try:
         return _trained(arrays)
-    except (BackstoryError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (BackstoryError, KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ModelFileError(f"{str(path)!r} describes no network ({error}). The file was altered.") from None
 
 

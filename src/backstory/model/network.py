@@ -190,7 +190,8 @@ class Network:
         ndarray (n, n_out) of the network's dtype
             For a frame in the units of the target (then float64), or probabilities of `classes`.
         """
-        if threads is None and engine == "native" and (outputs := self._bound.predict(X)) is not None:
+        plain = threads is None and engine == "native" and X is not None
+        if plain and (outputs := self._bound.predict(X)) is not None:
             return outputs  # type: ignore[no-any-return]  # the extension is untyped
         outputs = self._engine(engine).predict(self.parameters, self._rows(X), read_threads(threads))
         return self.table.restored(outputs) if self.table is not None and is_frame(X) else outputs
@@ -225,7 +226,7 @@ class Network:
         array([[-2.]])
         """
         self._refuse_folded("A gradient")
-        plain = threads is None and sample_weight is None and engine == "native"
+        plain = threads is None and sample_weight is None and engine == "native" and X is not None and y is not None
         answer = self._bound.loss_and_gradient(X, y) if plain else None
         if answer is None:
             batch = self._batch(X, y, sample_weight)
@@ -468,6 +469,8 @@ class Network:
             and threads is None
             and sample_weight is None
             and engine == "native"
+            and X is not None
+            and y is not None
             and (loss := steps.native.step(X, y, memory.steps)) is not None
         ):
             memory.steps += 1
@@ -898,15 +901,28 @@ def load(path: str | os.PathLike[str]) -> Network:
     """
     spec, flat, extra = file.load(path)
     net = Network.__new__(Network)
-    net._adopt(spec, int(extra.get("seed", 0)))
-    net.parameters[:] = flat
-    net.classes = extra.get("classes")
-    net.folded = tuple(extra.get("folded", ()))
     try:
+        net._adopt(spec, read_seed(extra.get("seed", 0)))
+        net.classes = read_classes(extra.get("classes"))
+        net.folded = tuple(map(str, extra.get("folded", ())))
         net.table = Table.from_dict(extra["table"]) if "table" in extra else None
-    except DataError as error:
+        require_fitting(net.table, spec)
+    except (ConfigurationError, DataError, TypeError) as error:
         raise ModelFileError(f"{str(path)!r} has a damaged header. {error}") from None
+    net.parameters[:] = flat
     return net
+
+
+def require_fitting(table: Table | None, spec: Spec) -> None:
+    """Raise DataError for a table whose encoding has other inputs or classes than the network."""
+    if table is None:
+        return
+    n_out = 1 if table.classes is None else len(table.classes)
+    if (len(table.input_names), n_out) != (spec.n_in, spec.n_out):
+        raise DataError(
+            f"The table's encoding must have {spec.n_in} inputs and {spec.n_out} outputs, as the network. "
+            f"It has {len(table.input_names)} and {n_out}."
+        )
 
 
 def from_npz(path: str | os.PathLike[str]) -> Network:
@@ -941,6 +957,15 @@ def read_seed(seed: int | None) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ConfigurationError(f"The 'seed' parameter of Network must be an integer >= 0 or None. Got {seed!r}.")
     return int(seed)
+
+
+def read_classes(classes: Any) -> list[Any] | None:
+    """The labels that a file holds, or None."""
+    if classes is not None and not (
+        isinstance(classes, list) and all(isinstance(x, str | int | float) for x in classes)
+    ):
+        raise ConfigurationError(f"A network's classes must be a list of texts or numbers. Got {classes!r}.")
+    return classes
 
 
 def read_optimizer(optimizer: Any) -> Optimizer | LBFGS:

@@ -113,7 +113,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Spec, Array, dict[str, Any]]:
     digest = header.pop("sha256", None)
     try:
         spec = Spec.from_dict(header["spec"])
-    except (BackstoryError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (BackstoryError, KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ModelFileError(
             f"The header of {str(path)!r} describes no network ({error}). The file was altered."
         ) from None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.errors import ConfigurationError
+from backstory.errors import ConfigurationError, fits_memory
 from backstory.functions import Initializer
 from backstory.functions import initializer as find_initializer
 from backstory.network.spec import Spec
@@ -18,8 +18,12 @@ ALIGNMENT = 64
 
 
 def aligned_zeros(n: int, dtype: str) -> Array:
-    """n zeros that start on a cache line."""
+    """n zeros that start on a cache line; raises ConfigurationError for more than the machine has memory for."""
     size = np.dtype(dtype).itemsize
+    if not fits_memory(n * size):
+        raise ConfigurationError(
+            f"A network's parameters must fit in memory. These are {n:,}, of {size} bytes each; use fewer units."
+        )
     raw = np.zeros(n + ALIGNMENT // size, dtype=dtype)
     start = (-raw.ctypes.data % ALIGNMENT) // size
     return raw[start : start + n]

@@ -292,9 +292,15 @@ class _Reader:
             raise self.error(error.problem, line.formula_at + error.position, _shorter(error.hint)) from None
 
     def number(self, name: str, tree: Expr) -> float:
-        value = evaluate(tree, {}, {**MATH, **{name: _computed(row) for name, row in self.rows.items()}})
+        at = self.lines[name].formula_at
+        try:
+            value = evaluate(tree, {}, {**MATH, **{name: _computed(row) for name, row in self.rows.items()}})
+        except KeyError as error:  # an aggregate, the only functions that numbers alone cannot be put into
+            raise self.error(
+                f"{error.args[0]!r} ranges over samples, but {name!r} is a number.", at, "Write the number itself."
+            ) from None
         if not abs(value) < float("inf"):
-            raise self.error(f"{name!r} is not a finite number.", self.lines[name].formula_at)
+            raise self.error(f"{name!r} is not a finite number.", at)
         return float(value)
 
     def ordered(self, formulas: dict[str, Expr]) -> dict[str, Expr]:

@@ -268,15 +268,24 @@ def put_back(trainer: Trainer, head: Mapping[str, Any], arrays: Mapping[str, Arr
     CheckpointError
         It is the state of another run; nothing is changed.
     """
-    mine = json.loads(json.dumps(run_of(trainer)))
+    mine, run = json.loads(json.dumps(run_of(trainer))), head.get("run")
     unsaid = ("network", "data", "validation")  # what differs in them would be too long to say
-    for name, value in sorted(head["run"].items(), key=lambda item: item[0] in unsaid):
+    for name, value in sorted(run.items(), key=lambda item: item[0] in unsaid) if isinstance(run, dict) else ():
         if mine.get(name) != value:
             shown = "differ" if name in unsaid else f"was {value}, and is {mine.get(name)}"
             raise CheckpointError(
                 f"A run can only go on as the run it was. The checkpoint's {name} {shown} now. "
                 "Give the same arguments and data, or choose another folder."
             )
+    try:
+        whole = _is_state_of(trainer, head, arrays)
+    except (KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise CheckpointError(
+            "A checkpoint must hold the whole state of a run. This one does not, though its checksum is right; "
+            "remove it to go on from an older one, or choose another folder."
+        )
     memory, position = trainer.memory, trainer.position
     trainer.parameters[:] = arrays["parameters"]
     for name, values in memory.state.items():
@@ -295,6 +304,33 @@ def put_back(trainer: Trainer, head: Mapping[str, Any], arrays: Mapping[str, Arr
     history.stopped = head["stopped"] if head["stopped"] == "early stopping" else "epochs"
     if head["best"] is not None:
         trainer.best = (head["best"][0], head["best"][1], arrays["best"])
+
+
+_MOST_STEPS = 1 << 53
+
+
+def _is_state_of(trainer: Trainer, head: Mapping[str, Any], arrays: Mapping[str, Array]) -> bool:
+    """Tell whether counts belong together, and arrays have the shapes that they must."""
+    epochs, position, best = len(arrays["history.loss"]), head["position"], head["best"]
+    counts = (head["steps_done"], head["first_step"], *head["memory"].values(), position)
+    weights = ["parameters", *(f"state.{name}" for name in trainer.memory.state), *([] if best is None else ["best"])]
+    like = dict.fromkeys(weights, (trainer.parameters.shape, trainer.parameters.dtype))
+    figures = [f"history.{name}" for name in _FIGURES] + [name for name in arrays if name.startswith("metric.")]
+    like |= dict.fromkeys(figures, ((epochs,), np.dtype(np.float64)))
+    if position:
+        like["position.losses"] = ((position,), np.dtype(np.float64))
+    return (
+        all(type(number) is int and 0 <= number < _MOST_STEPS for number in counts)
+        and set(head["memory"]) == {"steps", "epochs"}
+        and head["steps_done"] == epochs * trainer.steps_per_epoch + position
+        and position < trainer.steps_per_epoch
+        and len(arrays["history.gradient_norm"]) == epochs
+        and arrays["watched"].ndim == 1
+        and isinstance(head["stopped"], str)
+        and all((arrays[name].shape, arrays[name].dtype) == wanted for name, wanted in like.items())
+        and (best is None or (len(best) == 2 and type(best[1]) is int))
+        and all(isinstance(number, int | float) for number in (head["seconds"], *(best or ())))
+    )
 
 
 def _epochs(arrays: Mapping[str, Array]) -> list[Epoch]:
@@ -336,11 +372,12 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
         head = json.loads(metadata["checkpoint"])
         is_whole = metadata["sha256"] == _digest(metadata["checkpoint"], arrays)
-    except (SafetensorError, ValueError, OSError, KeyError, RecursionError) as error:
+        is_newer = head["format"] > FORMAT
+    except (SafetensorError, ValueError, OSError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{str(path)!r} is not a whole checkpoint ({type(error).__name__}).") from None
     if not is_whole:
         raise CheckpointError(f"{str(path)!r} was altered after it was saved: its checksum differs.")
-    if head["format"] > FORMAT:
+    if is_newer:
         raise CheckpointError(f"{str(path)!r} is of a newer backstory; upgrade to go on from it.")
     return head, arrays
 

@@ -332,9 +332,23 @@ def read_command(content: bytes) -> None:
         raise BackstoryError(told)
 
 
+def reader_of_blocks(suffix: str) -> Callable[[bytes], None]:
+    """Read a table piece by piece."""
+
+    def read_blocks(content: bytes) -> None:
+        from backstory.data.blocks import frames_of
+
+        for frame in frames_of(in_file(f"blocks{suffix}", content), "kind"):
+            for column in frame.columns:
+                frame.missing(column)
+
+    return read_blocks
+
+
 TABLES = (".csv", ".csv.gz", ".parquet", ".arrow", ".npz")
 NAMES = (
     "model file", "model header", "checkpoint file", "checkpoint header", *(f"{suffix} table" for suffix in TABLES),
+    ".parquet in blocks", ".arrow in blocks",
     "formulas", "activation", "command line",
 )  # fmt: skip
 
@@ -342,7 +356,8 @@ NAMES = (
 @cache
 def kind(name: str) -> Kind:
     """The kind of this name."""
-    suffix = name.removesuffix(" table")
+    suffix, _, how = name.partition(" ")
+    reader = reader_of_blocks if how == "in blocks" else reader_of_tables
     seeds, change, read = {
         "model file": lambda: ((a_model(),), bytes_changed, read_model),
         "model header": lambda: ((header_of(a_model()),), plain_data_changed, read_header),
@@ -351,5 +366,5 @@ def kind(name: str) -> Kind:
         "formulas": lambda: (FORMULAS, bytes_changed, read_formulas),
         "activation": lambda: (ACTIVATIONS, bytes_changed, read_activation),
         "command line": lambda: (COMMANDS, words_changed, read_command),
-    }.get(name, lambda: ((a_table(suffix),), bytes_changed, reader_of_tables(suffix)))()
+    }.get(name, lambda: ((a_table(suffix),), bytes_changed, reader(suffix)))()
     return Kind(name, seeds, change, read)

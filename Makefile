@@ -10,13 +10,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STEPS ?=
 QUICK ?=
+SANITIZERS ?= address thread
 MNIST ?=
 
 # Python sources are used in place (an editable install); only these make a new build necessary.
 BUILT_FROM := pyproject.toml CMakeLists.txt src/backstory/__init__.py $(shell find native -type f 2>/dev/null)
 requirements = $(BIN)/python scripts/requirements.py $(1) | xargs $(PIP) install --quiet
 
-.PHONY: help demo test check bench scale install package clean
+.PHONY: help demo test check bench scale install package sanitize clean
 
 help:
 	@echo "make demo     train on a real data set and tell one gradient's story"
@@ -26,6 +27,7 @@ help:
 	@echo "make scale    train by processes on hosts of their own, over links of given delay and rate (Linux, root)"
 	@echo "make install  only prepare $(VENV) for development"
 	@echo "make package  build wheel and sdist, and run both installed in empty environments"
+	@echo "make sanitize build the engine with sanitizers, and run its tests under them (SANITIZERS=address, or thread)"
 	@echo "make clean    remove $(VENV), build/ and caches"
 
 demo: $(VENV)/.installed
@@ -50,6 +52,9 @@ install: $(VENV)/.checked-with
 
 package: $(VENV)/.installed
 	PYTHON=$(BIN)/python scripts/check_package
+
+sanitize: $(VENV)/.tested-with
+	for kind in $(SANITIZERS); do PYTHON=$(BIN)/python scripts/sanitize $$kind; done
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -336,7 +336,7 @@ def reader_of_blocks(suffix: str) -> Callable[[bytes], None]:
     """Read a table piece by piece."""
 
     def read_blocks(content: bytes) -> None:
-        from backstory.data.blocks import frames_of
+        from backstory.data.opening import frames_of
 
         for frame in frames_of(in_file(f"blocks{suffix}", content), "kind"):
             for column in frame.columns:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from backstory.model import streams
+from backstory.data import opening
 
 N = 4_000
 
@@ -35,7 +35,7 @@ def model(table, tmp_path_factory):
 
 
 def test_a_large_table_is_streamed_by_itself(run, table, tmp_path, monkeypatch):
-    monkeypatch.setattr(streams, "IN_MEMORY_BYTES", 1_000)
+    monkeypatch.setattr(opening, "IN_MEMORY_BYTES", 1_000)
     words = ["train", table, "--target", "kind", "--epochs", 5]
     by_itself = run(*words, "--out", tmp_path / "a.safetensors")
     asked = run(*words, "--stream", "--out", tmp_path / "b.safetensors")
@@ -101,4 +101,18 @@ def test_what_is_not_done_in_blocks_is_said(run, table, tmp_path):
     np.savez(text, X=np.ones((20, 2)), y=np.arange(20))
     done = run("train", text, "--target", "y", "--stream", "--out", tmp_path / "m.safetensors")
     assert done.code == 2
-    assert "A table that is read in blocks must be of" in done.err
+    assert "A table that is read in blocks must be Parquet, Arrow or text" in done.err
+
+
+def test_text_is_streamed_and_kept_as_parquet(run, table, tmp_path):
+    from backstory.data.files import read, write
+
+    path = tmp_path / "table.csv"
+    frame = read(table).data
+    write(path, {name: frame[name].to_numpy() for name in frame.column_names})
+    words = ["train", path, "--target", "kind", "--stream", "--epochs", 2]
+    for name, more in {"a": [], "b": ["--cache", tmp_path / "cache"], "c": ["--cache", tmp_path / "cache"]}.items():
+        done = run(*words, *more, "--out", tmp_path / f"{name}.safetensors")
+        assert done.code == 0, done.err
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert (tmp_path / "b.safetensors").read_bytes() == (tmp_path / "c.safetensors").read_bytes()

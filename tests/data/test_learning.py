@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from backstory.data.blocks import open_blocks
 from backstory.data.columns import Category, Flag, Number
 from backstory.data.learning import Moments, learn, spread
+from backstory.data.opening import open_blocks
 from backstory.data.table import Table
 from backstory.errors import DataError
 

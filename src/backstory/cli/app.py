@@ -141,6 +141,9 @@ def train(
         bool | None,
         typer.Option("--stream/--no-stream", help="Read DATA in blocks; default: if it is over 1 GiB, decoded."),
     ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Text read in blocks is written here as Parquet, once.")
+    ] = None,
     shards: Annotated[
         int | None, typer.Option(metavar="S", min=0, help="Parts of the rows, shared by processes (mpirun: 8).")
     ] = None,
@@ -159,7 +162,8 @@ def train(
     aim = None if task is None else task.value
     saving = Saving(checkpoint, checkpoint_every, resume)
     sharing = Sharing(shards)
-    chosen = out, aim, drop, split, validation, hidden, epochs, batch_size, seed, threads, report, saving, stream
+    reading = stream, cache
+    chosen = out, aim, drop, split, validation, hidden, epochs, batch_size, seed, threads, report, saving, *reading
     with sharing.quiet():
         run(data, target, *chosen, sharing)
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.data.blocks import frames_of
 from backstory.data.files import read
 from backstory.data.frame import Frame
+from backstory.data.opening import frames_of
 from backstory.data.parts import rows_by_column, split_column
 from backstory.data.table import Table
 from backstory.errors import ConfigurationError, DataError

@@ -9,8 +9,8 @@ from typing import Any
 
 from backstory.cli.evaluate import encoded, open_model
 from backstory.cli.train import require_place
-from backstory.data.blocks import frames_of
 from backstory.data.files import format_of, text_writer, writing
+from backstory.data.opening import frames_of
 from backstory.reporting.terminal import plural
 
 

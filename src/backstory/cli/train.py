@@ -67,6 +67,7 @@ def run(
     page: Path | None,
     saving: Saving,
     stream: bool | None,
+    cache: Path | None,
     sharing: Sharing,
 ) -> None:
     """Train and save; raises BackstoryError or OSError before anything is written."""
@@ -84,6 +85,7 @@ def run(
         batch_size=batch_size,
         seed=seed,
         stream=stream,
+        cache=cache,
     )
     say = console()
     say.print(pairs([*opening(Seen.by(work), work.table, described(work.net)), *sharing.said()]))

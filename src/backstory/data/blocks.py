@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from backstory.data.files import format_of, read, require_file
 from backstory.data.frame import Frame, checked, require_names
 from backstory.errors import DataError
 
@@ -25,6 +24,9 @@ PIECE_BYTES = 1 << 22
 
 STRETCH_BYTES = 1 << 18
 """What may be read from anywhere is read by stretches of about so many bytes: small ones mix well."""
+
+FORGET_BYTES = 1 << 23
+"""The pages of a mapped file are let go of after so many bytes."""
 
 MOST_PIECE_ROWS = 1 << 15
 PAGE_BYTES = 1 << 20
@@ -149,6 +151,8 @@ class ArrowBlocks(Blocks):
     def __init__(self, path: Path) -> None:
         import pyarrow as pa
 
+        self._readers: dict[tuple[str, ...] | None, Any] = {}
+        self._read = 0
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         try:
@@ -197,56 +201,19 @@ class ArrowBlocks(Blocks):
         import pyarrow as pa
 
         place, first = self._places[block]
-        batch = self._reader(columns).get_batch(place)
-        end = first + self.counts[block]
-        for at in range(first + start, end, self.piece_rows):
-            yield pa.Table.from_batches([batch.slice(at, min(self.piece_rows, end - at))])
-        forget(self._map)
+        key = None if columns is None else tuple(columns)
+        reader = self._readers.get(key) or self._readers.setdefault(key, self._reader(columns))
+        batch, end = reader.get_batch(place), first + self.counts[block]
+        try:
+            for at in range(first + start, end, self.piece_rows):
+                yield pa.Table.from_batches([batch.slice(at, min(self.piece_rows, end - at))])
+        finally:
+            self._read += (end - first) * self.row_bytes
+            if self._read > FORGET_BYTES:
+                forget(self._map)
+                self._read = 0
 
 
 def forget(mapped: mmap.mmap) -> None:
     """Let go of the pages of a mapped file that were read; they stay in the system's cache, and are not lost."""
     mapped.madvise(mmap.MADV_DONTNEED)
-
-
-FORMATS: dict[str, type[ParquetBlocks] | type[ArrowBlocks]] = {"parquet": ParquetBlocks, "arrow": ArrowBlocks}
-
-
-def is_blocked(path: Path) -> bool:
-    """Whether a file's format can be read in blocks."""
-    return format_of(path)[0] in FORMATS
-
-
-def open_blocks(path: Path) -> Blocks:
-    """Open a table file to be read in blocks.
-
-    Raises
-    ------
-    DataError
-        The file is empty, damaged, or of a format that has no blocks.
-    FileNotFoundError
-        There is none.
-    """
-    import pyarrow as pa
-
-    require_file(path)
-    kind = format_of(path)[0]
-    if kind not in FORMATS:
-        raise DataError(
-            f"A table that is read in blocks must be of {' or '.join(FORMATS)}. Got {path.name!r}; write it as Parquet."
-        )
-    try:
-        return FORMATS[kind](path)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(
-            f"{path.name!r} must be a whole {kind.capitalize()} file. {reason}; take a copy of it."
-        ) from None
-
-
-def frames_of(path: Path, target: str) -> Iterator[Frame]:
-    """A table's rows, piece by piece where its format allows; else all at once, as `read` gives them."""
-    if path.is_file() and is_blocked(path):
-        yield from open_blocks(path).all_frames()
-    else:
-        yield read(path, target)

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,11 +95,11 @@ def require_file(path: Path) -> None:
 def _read_text(path: Path, name: str, suffix: str) -> Frame:
     import pyarrow as pa
 
-    delimiter = DELIMITERS.get(suffix) or _guess_delimiter(path, name)
+    delimiter = DELIMITERS.get(suffix) or guess_delimiter(path, name)
     try:
         table = _parse_text(path, delimiter)
     except pa.ArrowInvalid as error:
-        raise DataError(_broken_text(path, name, delimiter) or f"{name} must be a readable table. {error}.") from None
+        raise DataError(broken_text(path, name, delimiter) or f"{name} must be a readable table. {error}.") from None
     except OSError as error:
         raise DataError(f"{name} must be a readable file. {error}; take a copy of it.") from None
     try:
@@ -119,21 +119,36 @@ def _parse_text(path: Path, delimiter: str) -> pyarrow.Table:
 
     types: dict[str, pyarrow.DataType] = {}
     while True:
+        parse, convert = text_options(delimiter, types)
         try:
-            return arrow_csv.read_csv(
-                str(path),
-                parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                convert_options=arrow_csv.ConvertOptions(null_values=sorted(MISSING), column_types=types),
-            )
+            return arrow_csv.read_csv(str(path), parse_options=parse, convert_options=convert)
         except pa.ArrowInvalid as error:
-            found = re.match(r"In CSV column #(\d+): CSV conversion error to (\S+): invalid value", str(error))
-            column = "" if found is None else _first_record(path, delimiter)[int(found[1])]
-            if found is None or types.get(column) == pa.string():
+            if not widened(error, types, first_record(path, delimiter)):
                 raise
-            types[column] = pa.float64() if found[2] == "int64" else pa.string()
 
 
-def _first_record(path: Path, delimiter: str) -> list[str]:
+def text_options(delimiter: str, types: dict[str, pyarrow.DataType]) -> tuple[Any, Any]:
+    """How text is parsed, and its fields are converted."""
+    from pyarrow import csv as arrow_csv
+
+    parse = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    return parse, arrow_csv.ConvertOptions(null_values=sorted(MISSING), column_types=types)
+
+
+def widened(error: Exception, types: dict[str, pyarrow.DataType], columns: Sequence[str]) -> bool:
+    """Whether a conversion failed because a type was too narrow, which is then widened."""
+    import pyarrow as pa
+
+    found = re.match(r"In CSV column #(\d+): (?:Row #\d+: )?CSV conversion error to (\S+): invalid value", str(error))
+    column = "" if found is None else columns[int(found[1])]
+    if found is None or types.get(column) == pa.string():
+        return False
+    types[column] = pa.float64() if found[2] == "int64" else pa.string()
+    return True
+
+
+def first_record(path: Path, delimiter: str) -> list[str]:
+    """The fields of the first line with text."""
     with _open_text(path) as file:
         return next(record for record in csv.reader(file, delimiter=delimiter) if record)
 
@@ -146,7 +161,7 @@ def _open_text(path: Path) -> io.TextIOWrapper:
     )
 
 
-def _guess_delimiter(path: Path, name: str) -> str:
+def guess_delimiter(path: Path, name: str) -> str:
     """The one of comma, semicolon and tab that is most frequent in the header line."""
     try:
         with _open_text(path) as file:
@@ -158,7 +173,7 @@ def _guess_delimiter(path: Path, name: str) -> str:
     return max(",;\t", key=header.count)
 
 
-def _broken_text(path: Path, name: str, delimiter: str) -> str | None:
+def broken_text(path: Path, name: str, delimiter: str) -> str | None:
     """Which line has another number of fields than the header, as a message."""
     with _open_text(path) as file:
         reader = csv.reader(file, delimiter=delimiter)

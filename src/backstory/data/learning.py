@@ -19,7 +19,7 @@ from backstory.data.frame import Frame, is_text
 from backstory.data.table import Table
 from backstory.data.target import moments, scale_of
 
-SAMPLE_BYTES = 48 << 20
+SAMPLE_BYTES = 32 << 20
 """The encoding is learned from decoded rows of about so many bytes."""
 
 FEWEST_ROWS = 2_000
@@ -64,6 +64,8 @@ def learn(
     DataError, ConfigurationError
         As `Table.fit`.
     """
+    import pyarrow as pa
+
     picked = spread(len(blocks), max(sample_bytes // blocks.row_bytes, FEWEST_ROWS))
     whole = len(picked) == len(blocks)
     witnesses = [] if whole else [Witness(name, name == target) for name in blocks.columns if name not in drop]
@@ -97,6 +99,7 @@ def learn(
     table = Table.fit(sample, target, learned, task=task, drop=drop)
     if table.classes is None and moments.n:
         table = replace(table, aim=replace(table.aim, mean=moments.mean, scale=moments.scale))
+    pa.default_memory_pool().release_unused()  # what the pass took, training may need
     return Learned(table, sample, together(held) if held else None)
 
 

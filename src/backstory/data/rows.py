@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.data.blocks import PIECE_BYTES, STRETCH_BYTES, Blocks, forget, open_blocks
+from backstory.data.blocks import FORGET_BYTES, PIECE_BYTES, STRETCH_BYTES, Blocks, forget
 from backstory.data.learning import Mask, learn
+from backstory.data.opening import open_blocks
 from backstory.data.table import Table
+from backstory.data.texts import cached
 from backstory.errors import ConfigurationError, DataError
 
 Array = NDArray[Any]
@@ -101,6 +103,7 @@ class ArrayRows(Rows):
 
     def __init__(self, X: Array, y: Array, name: str) -> None:
         self.X, self.y, self.name = X, y, name
+        self._read = 0
         self.n_in = X.shape[1]
         stretch = max(STRETCH_BYTES // max(X.itemsize * self.n_in, 1), 1)
         bounds = np.arange(0, len(X) + stretch, stretch).clip(max=len(X))
@@ -109,10 +112,15 @@ class ArrayRows(Rows):
 
     def pieces(self, block: int, start: int = 0, dtype: str = "float64") -> Iterator[tuple[Array, Array]]:
         begin, end = int(self.firsts[block]) + start, int(self.firsts[block + 1])
-        if begin < end:
-            yield np.array(self.X[begin:end]), np.array(self.y[begin:end])
-        for array in (self.X, self.y):
-            _let_go(array)
+        if begin == end:
+            return
+        part = np.array(self.X[begin:end]), np.array(self.y[begin:end])
+        self._read += part[0].nbytes + part[1].nbytes
+        if self._read > FORGET_BYTES:
+            _let_go(self.X)
+            _let_go(self.y)
+            self._read = 0
+        yield part
 
 
 def _let_go(array: Array) -> None:
@@ -129,20 +137,23 @@ def open_rows(
     table: Table | None = None,
     task: str | None = None,
     drop: Sequence[str] | Mapping[str, str] = (),
+    cache: str | os.PathLike[str] | None = None,
 ) -> Rows:
     """Open rows on disk, to train on them block by block in bounded memory.
 
     Parameters
     ----------
     data : path, or array_like (n, n_in)
-        A table (Parquet or Arrow), an array file (.npy), or an array, as a rule a mapped one (``np.load(path,
-        mmap_mode="r")``).
+        A table (Parquet, Arrow, or text that is not compressed), an array file (.npy), or an array, as a rule a mapped
+        one (``np.load(path, mmap_mode="r")``).
     target : str, path or array_like
         A table's column; or the targets as `Network.fit` takes them, of whichever kind `data` is.
     table : Table, optional
         The encoding of a table's columns; by default it is learned, in one more pass over the file.
     task, drop
         As for `Table.fit`, where the encoding is learned.
+    cache : path, optional
+        A folder that text is written to as Parquet, once, which is read many times faster.
 
     Returns
     -------
@@ -171,7 +182,7 @@ def open_rows(
     if is_path and Path(data).suffix.lower() != ".npy":
         if not isinstance(target, str):
             raise ConfigurationError(f"The target of a table must be a column's name. Got {type(target).__name__}.")
-        blocks = open_blocks(Path(data))
+        blocks = open_blocks(cached(Path(data), cache))
         return TableRows(blocks, learn(blocks, target, task, drop).table if table is None else table)
     name = repr(Path(data).name) if is_path else "the array"
     X, y = _array(data, "X"), _array(target, "y")

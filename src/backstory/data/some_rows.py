@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.data.blocks import FORMATS, Blocks, open_blocks
+from backstory.data.blocks import Blocks
 from backstory.data.files import format_of, read
 from backstory.data.frame import Frame
+from backstory.data.opening import open_blocks
 from backstory.errors import DataError
 
 
@@ -35,7 +36,7 @@ def read_rows(path: Path, rows: NDArray[np.int64], target: str | None = None) ->
     DataError
         As for `read`; or the table has fewer rows.
     """
-    if format_of(path)[0] in FORMATS:
+    if format_of(path)[0] in ("parquet", "arrow"):
         try:
             return _from_blocks(open_blocks(path), rows)
         except DataError:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from backstory.data.blocks import is_blocked, open_blocks
 from backstory.data.files import read
 from backstory.data.frame import Frame
 from backstory.data.learning import learn
+from backstory.data.opening import is_large, open_blocks
 from backstory.data.parts import FEWEST_ROWS, Parts, split_column
 from backstory.data.rows import TableRows
 from backstory.data.table import SAID
@@ -20,19 +20,8 @@ from backstory.model.recipe import Recipe
 from backstory.model.work import Work, network
 from backstory.training.shuffling import Held
 
-IN_MEMORY_BYTES = 1 << 30
-"""A table of more decoded bytes is read in blocks. It is the same bound on every machine, as results depend on it."""
-
 HELD_BYTES = 16 << 20
 """A tenth of the rows is held out, but no more than so many decoded bytes."""
-
-
-def is_large(path: Path) -> bool:
-    """Whether a table is one to be read in blocks."""
-    if not path.is_file() or not is_blocked(path):
-        return False
-    blocks = open_blocks(path)
-    return len(blocks) * blocks.row_bytes > IN_MEMORY_BYTES
 
 
 def prepare_streamed(

@@ -34,7 +34,7 @@ BUFFER_BYTES = 16 << 20
 GULP_BYTES = 4 << 20
 """So many bytes of rows are read at a time."""
 
-WAITING_BYTES = 144 << 20
+WAITING_BYTES = 128 << 20
 """So many bytes of rows have been read and wait in the pool that rows are drawn from."""
 
 OPEN_BYTES = 64 << 20

@@ -268,7 +268,8 @@ HOSTS = """## Between hosts, beside the model
 frames back as links of a given delay and rate would, and trains over TCP between them; m is the delay. All numbers of
 hosts ended with the same bits."""
 
-ABOVE = """The measured exchange is above the model, mostly: hosts, switch and all processes share {cores} cores with other
+ABOVE = """\
+The measured exchange is above the model, mostly: hosts, switch and all processes share {cores} cores with other
 work here, which counts most where links are quick; TCP begins slowly after each pause, which counts where delays are
 long; and Open MPI asks before it sends a long message. Where several messages are under way at a time, delays overlap,
 and it is below. So take the model for what the wires allow; efficiency falls at fewer nodes where a network

@@ -1,6 +1,6 @@
 """How quick the studio is: measured on its page in Chromium, each figure the median of some rounds.
 
-    python -m benchmarks.studio [--rounds 5] [--quick]
+    python -m benchmarks.studio [--rounds 5] [--only answers] [--quick]
 
 What is promised: the first picture within 1 s of opening; the story of a clicked weight within 0.1 s, of 784-128-10
 within 1 s; a verdict within 0.1 s of the last key; training in the page at half the speed of `net.fit` or more,
@@ -152,7 +152,7 @@ def playing(page: Page, session: Session, name: str, seconds: float) -> tuple[fl
     pause(session)
     taken, steps = time.perf_counter() - begun, session.state()["training"]["step"]
     session.handle({"do": "play"})
-    frames = np.array(page.evaluate(_FRAMES, seconds / 2))  # apart: asking for every frame takes time itself
+    frames = np.array(page.evaluate(_FRAMES, seconds / 3))  # apart: asking for every frame takes time itself
     pause(session)
     return steps / taken, 1000 * (len(frames) - 1) / (frames[-1] - frames[0]), float(np.diff(frames).max())
 
@@ -185,7 +185,7 @@ def answers(page: Page, session: Session, rounds: int) -> None:
 def speeds(page: Page, session: Session, rounds: int, seconds: float) -> None:
     """Print how fast training in the page is beside `net.fit`, in turns, and how smooth the page stays."""
     for name in NETS:
-        pairs: list[Any] = [(fitting(name, seconds), *playing(page, session, name, seconds)) for _ in range(rounds)]
+        pairs: list[Any] = [(fitting(name, seconds / 3), *playing(page, session, name, seconds)) for _ in range(rounds)]
         fit, played, frames, waits = (statistics.median(column) for column in zip(*pairs, strict=True))
         ratio = statistics.median(played / fit for fit, played, *_ in pairs)
         print(
@@ -199,9 +199,10 @@ def main() -> None:
     """Measure all of it and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.studio", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=["answers", "speeds"], help="one half of it")
     parser.add_argument("--quick", action="store_true", help="a tiny run: does it all work?")
     chosen = parser.parse_args()
-    rounds, seconds = (1, 0.1) if chosen.quick else (chosen.rounds, 1.2)
+    rounds, seconds = (1, 0.1) if chosen.quick else (chosen.rounds, 2.0)
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         raise SystemExit("The studio is measured in Chromium. Install it, for example: apt-get install chromium")
@@ -213,8 +214,10 @@ def main() -> None:
         print(f"opening to the first picture {repeated(rounds, lambda _: opening(browser, address))}")
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(address)
-        answers(page, session, rounds)
-        speeds(page, session, rounds, seconds)
+        if chosen.only != "speeds":
+            answers(page, session, rounds)
+        if chosen.only != "answers":
+            speeds(page, session, rounds, seconds)
         browser.close()
 
 

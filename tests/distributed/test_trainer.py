@@ -314,7 +314,9 @@ def test_the_row_that_diverges_is_counted_in_the_data_that_were_given(monkeypatc
     assert all(error.row == 150 for error in by_team(monkeypatch, 3, work))
 
 
-def test_a_signal_is_served_between_steps_and_the_run_goes_on(tmp_path: Any) -> None:
+def test_a_signal_is_served_between_steps_and_the_run_goes_on(tmp_path: Any, request: pytest.FixtureRequest) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in a job of the background
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     options = {"epochs": 40, "dropout": 0.2}
     whole = trained(**options)
 

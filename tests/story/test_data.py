@@ -44,4 +44,4 @@ def test_a_count_of_paths_is_exact() -> None:
 
 
 def test_what_is_no_finite_number_is_text() -> None:
-    assert data._plain([math.nan, math.inf, -math.inf, 1.5]) == ["nan", "inf", "-inf", 1.5]
+    assert data.plain([math.nan, math.inf, -math.inf, 1.5]) == ["nan", "inf", "-inf", 1.5]

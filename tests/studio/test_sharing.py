@@ -197,7 +197,8 @@ def test_the_shell_commands_run(tmp_path, session):
 def test_the_shell_program_of_a_network_runs(tmp_path):
     session = moved(Session(lambda changed: None, "xor"))
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
-    (tmp_path / "python").symlink_to(sys.executable)
+    (tmp_path / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')  # a link would leave its environment
+    (tmp_path / "python").chmod(0o755)
     run = subprocess.run(["sh", "-c", copied(session, "shell")], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert f"loss {session.state()['values']['mean_loss']!r}" in run.stdout, run.stderr
 

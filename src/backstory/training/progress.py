@@ -11,7 +11,8 @@ from backstory.training.history import History
 
 def interactive() -> bool:
     """Whether somebody watches: standard error is a terminal, or this is a Jupyter kernel."""
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return sys.stderr.isatty() or hasattr(shell, "kernel")
 
 
 class Progress:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from backstory.data.table import Table as Table
     from backstory.distributed.shards import Shards as Shards
     from backstory.errors import BackstoryError as BackstoryError
+    from backstory.errors import BusyError as BusyError
     from backstory.errors import CheckpointError as CheckpointError
     from backstory.errors import ConfigurationError as ConfigurationError
     from backstory.errors import DataError as DataError
@@ -89,8 +90,8 @@ _HOMES = {
     "backstory.data.rows": "Rows open_rows",
     "backstory.data.table": "Table",
     "backstory.distributed.shards": "Shards",
-    "backstory.errors": "BackstoryError CheckpointError ConfigurationError DataError DivergenceError ExpressionError "
-    "ModelFileError",
+    "backstory.errors": "BackstoryError BusyError CheckpointError ConfigurationError DataError DivergenceError "
+    "ExpressionError ModelFileError",
     "backstory.estimators": "MLPClassifier MLPRegressor",
     "backstory.functions": "Activation BinaryCrossEntropy Constant CrossEntropy ELU Elastic Huber L1 L2 LeakyReLU Loss "
     "Normal Quantile Uniform",

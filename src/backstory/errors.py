@@ -9,6 +9,7 @@
         ├── ExpressionError      (ValueError)       a formula that cannot be read: text, caret, hint, `position`
         ├── ModelFileError       (ValueError)       a model file that is damaged, cut short, newer or foreign
         ├── CheckpointError      (RuntimeError)     checkpoints of another run, in use, or not to be written
+        ├── BusyError            (RuntimeError)     another thread trains the network
         └── DivergenceError      (ArithmeticError)  training met a NaN or an infinity: step, epoch, layer, row
 """
 
@@ -21,6 +22,7 @@ from typing import Any
 
 __all__ = [
     "BackstoryError",
+    "BusyError",
     "CheckpointError",
     "ConfigurationError",
     "DataError",
@@ -51,6 +53,10 @@ class ModelFileError(BackstoryError, ValueError):
 
 class CheckpointError(BackstoryError, RuntimeError):
     """Checkpoints that belong to another run, that another process uses, or that cannot be written or read."""
+
+
+class BusyError(BackstoryError, RuntimeError):
+    """A network that another thread trains at the moment."""
 
 
 class ExpressionError(BackstoryError, ValueError):

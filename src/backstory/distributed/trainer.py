@@ -175,7 +175,7 @@ class ShardedTrainer(Trainer):
 
     def take(self, epoch: int, order: Any, first_batch: int, steps: int, rates: float | Array) -> ChunkResult:
         started, state = time.perf_counter(), self.state()
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), self.memory.turns.writing():
             result = self._take(epoch, order, first_batch, steps, rates, careful=False)
             if result.failure is not None or not self.steps.finite():  # once more, to see where it began
                 self.put_back(state)

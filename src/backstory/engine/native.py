@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import math
 import os
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -42,7 +43,8 @@ def native_module() -> Any:
     Raises
     ------
     ConfigurationError
-        BACKSTORY_ISA names an unknown instruction set, or one that this machine or this build does not have.
+        BACKSTORY_ISA names an unknown instruction set, or one that this machine or this build does not have; or a
+        free-threaded Python was told to do without its lock.
     """
     known = usable()
     wanted = os.environ.get("BACKSTORY_ISA") or known[-1]
@@ -53,7 +55,13 @@ def native_module() -> Any:
             f"BACKSTORY_ISA must name an instruction set that this machine runs and this build has: "
             f"{', '.join(known)}. Got {wanted!r}; unset it to use {known[-1]!r}."
         )
-    return importlib.import_module(f"backstory._native_{wanted}")
+    module = importlib.import_module(f"backstory._native_{wanted}")
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        raise ConfigurationError(
+            "The native engine must have Python's global lock, which importing it switches on in a free-threaded "
+            "build. It is off; unset PYTHON_GIL and leave out -X gil=0."
+        )
+    return module
 
 
 def default_threads() -> int:

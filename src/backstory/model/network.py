@@ -74,6 +74,9 @@ class _Steps(NamedTuple):
 class Network:
     """A feed-forward network: layers ``z = a_prev W + b``, ``a = f(z)``, and the loss that its training minimizes.
 
+    Any number of threads may ask one network for predictions, gradients and the like; one at a time may train it, and
+    those who ask meanwhile wait until the present steps are whole. A second one that trains is refused (`BusyError`).
+
     Parameters
     ----------
     sizes : list of int
@@ -190,15 +193,19 @@ class Network:
         ndarray (n, n_out) of the network's dtype
             For a frame in the units of the target (then float64), or probabilities of `classes`.
         """
-        plain = threads is None and engine == "native" and X is not None
-        if plain and (outputs := self._bound.predict(X)) is not None:
-            return outputs  # type: ignore[no-any-return]  # the extension is untyped
-        outputs = self._engine(engine).predict(self.parameters, self._rows(X), read_threads(threads))
+        turns = self._memory.turns
+        if threads is None and engine == "native" and X is not None and not (version := turns.version) & 1:
+            outputs = self._bound.predict(X)
+            if outputs is not None and turns.version == version:
+                return outputs  # type: ignore[no-any-return]  # the extension is untyped
+        rows, count = self._rows(X), read_threads(threads)
+        outputs = turns.read(lambda: self._engine(engine).predict(self.parameters, rows, count))
         return self.table.restored(outputs) if self.table is not None and is_frame(X) else outputs
 
     def activations(self, X: Any, *, engine: str = "native") -> tuple[Array, ...]:
         """The values of every layer 1 ... L, each (n, n_l); the last are the outputs."""
-        return self._engine(engine).activations(self.parameters, self._rows(X))
+        rows = self._rows(X)
+        return self._memory.turns.read(lambda: self._engine(engine).activations(self.parameters, rows))
 
     def loss(
         self, X: Any, y: Any, *, sample_weight: Any = None, threads: int | None = None, engine: str = "native"
@@ -212,7 +219,8 @@ class Network:
         sample_weight : array_like (n,), optional
         """
         rows, aims, weight = self._batch(X, y, sample_weight)
-        return self._engine(engine).loss(self.parameters, rows, aims, weight, read_threads(threads))
+        most = read_threads(threads)
+        return self._memory.turns.read(lambda: self._engine(engine).loss(self.parameters, rows, aims, weight, most))
 
     def gradients(
         self, X: Any, y: Any, *, sample_weight: Any = None, threads: int | None = None, engine: str = "native"
@@ -227,10 +235,12 @@ class Network:
         """
         self._refuse_folded("A gradient")
         plain = threads is None and sample_weight is None and engine == "native" and X is not None and y is not None
-        answer = self._bound.loss_and_gradient(X, y) if plain else None
-        if answer is None:
-            batch = self._batch(X, y, sample_weight)
-            answer = self._engine(engine).loss_and_gradient(self.parameters, *batch, read_threads(threads))
+        turns = self._memory.turns
+        version = turns.version
+        answer = self._bound.loss_and_gradient(X, y) if plain and not version & 1 else None
+        if answer is None or turns.version != version:
+            batch, most = self._batch(X, y, sample_weight), read_threads(threads)
+            answer = turns.read(lambda: self._engine(engine).loss_and_gradient(self.parameters, *batch, most))
         found, flat = answer
         return Gradients(*views(self.spec, flat), loss=found)
 
@@ -238,12 +248,12 @@ class Network:
         """dL/dz of every unit of layers 1 ... L, each (n, n_l): per row, of that row's own loss, not divided by n."""
         self._refuse_folded("Deltas")
         rows, aims, _ = self._batch(X, y, None)
-        return self._engine(engine).deltas(self.parameters, rows, aims)
+        return self._memory.turns.read(lambda: self._engine(engine).deltas(self.parameters, rows, aims))
 
     def input_gradients(self, X: Any, y: Any, *, engine: str = "native") -> Array:
         """The derivatives of each row's own loss by its inputs, (n, n_in), not divided by n."""
         rows, aims, _ = self._batch(X, y, None)
-        return self._engine(engine).input_gradients(self.parameters, rows, aims)
+        return self._memory.turns.read(lambda: self._engine(engine).input_gradients(self.parameters, rows, aims))
 
     def explain(
         self,
@@ -296,7 +306,7 @@ class Network:
         chosen = None if optimizer is None else read_optimizer(optimizer)
         if isinstance(chosen, LBFGS):
             raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use SGD, or Adam.")
-        return explain(self, quantity, X, y, row, chosen, stale)
+        return self._memory.turns.read(lambda: explain(self, quantity, X, y, row, chosen, stale))
 
     def check(self, equation: str, x: Any = None, y: Any = None) -> Verdict:
         r"""Judge an equation about this network: is it right, and if not, which factor is wrong.
@@ -357,7 +367,7 @@ class Network:
         from backstory.model.flow import gradient_flow
 
         self._refuse_folded("The flow of gradients")
-        return gradient_flow(self, X, y)
+        return self._memory.turns.read(lambda: gradient_flow(self, X, y))
 
     def sample_gradients(self, X: Any, y: Any, weight: str) -> SampleGradients:
         """Say which rows push a parameter, the strongest first.
@@ -387,7 +397,7 @@ class Network:
         from backstory.model.flow import sample_gradients
 
         self._refuse_folded("Gradients by row")
-        return sample_gradients(self, X, y, weight)
+        return self._memory.turns.read(lambda: sample_gradients(self, X, y, weight))
 
     def explain_layer(self, layer: int) -> LayerStory:
         """Tell the general formulas of one layer: by indices, with this network's functions, and as matrices.
@@ -460,21 +470,33 @@ class Network:
         ------
         DivergenceError
             The step would have made a number NaN or infinite; the weights stay as they were.
+        BusyError
+            Another thread trains the network.
         """
         memory, steps = self._memory, self._steps
         if (
             steps is not None
-            and steps.state is memory.state
             and (optimizer is None or optimizer is steps.optimizer or optimizer == steps.optimizer)
             and threads is None
             and sample_weight is None
             and engine == "native"
             and X is not None
             and y is not None
-            and (loss := steps.native.step(X, y, memory.steps)) is not None
+            and memory.turns.begin()
         ):
-            memory.steps += 1
-            return loss  # type: ignore[no-any-return]  # the extension is untyped
+            try:
+                loss = steps.native.step(X, y, memory.steps) if steps.state is memory.state else None
+                memory.steps += loss is not None
+            finally:
+                memory.turns.end()
+            if loss is not None:
+                return loss  # type: ignore[no-any-return]  # the extension is untyped
+        with memory.turns, memory.turns.writing():
+            return self._step(X, y, optimizer, sample_weight, threads, engine)
+
+    def _step(
+        self, X: Any, y: Any, optimizer: Optimizer | str | None, sample_weight: Any, threads: int | None, engine: str
+    ) -> float:
         self._refuse_folded("A training step")
         data = arguments.training_data(self.spec, X, y, sample_weight)
         chosen = read_optimizer(optimizer if optimizer is not None else self._memory.optimizer or Adam())
@@ -508,8 +530,8 @@ class Network:
             raise divergence(result.failure, 1, 1, float(rates[0]), History())
         self._memory.steps += result.steps
         if engine == "native" and not isinstance(chosen.learning_rate, Schedule):
-            native = self._native.stepper(self._bound, chosen.rule(), memory.state, chosen.learning_rate)
-            self._steps = _Steps(native, chosen, memory.state)
+            native = self._native.stepper(self._bound, chosen.rule(), self._memory.state, chosen.learning_rate)
+            self._steps = _Steps(native, chosen, self._memory.state)
         if result.interrupt is not None:
             raise result.interrupt
         return float(result.losses[0])
@@ -605,6 +627,8 @@ class Network:
         DivergenceError
             A number became NaN or infinite: at which step, layer and row, and what to try. The last good weights stay,
             and the error's `history` holds the finished epochs.
+        BusyError
+            Another thread trains the network.
         """
         from backstory.distributed import fitting as sharding
         from backstory.distributed.communicator import together
@@ -649,12 +673,13 @@ class Network:
         )
         if isinstance(chosen, LBFGS):
             lbfgs.check_options(trainer)
-        self.history = trainer.history
-        if isinstance(chosen, LBFGS):
-            with trainer.standing():
-                return lbfgs.run(trainer, chosen)
-        self._memory.ready(chosen, self.parameters)
-        return trainer.run()
+        with self._memory.turns:
+            self.history = trainer.history
+            if isinstance(chosen, LBFGS):
+                with trainer.standing():
+                    return lbfgs.run(trainer, chosen)
+            self._memory.ready(chosen, self.parameters)
+            return trainer.run()
 
     def _parts(
         self, X: Any, y: Any, weights: tuple[Any, Any], validation: Any, engine: Engine, optimizer: Optimizer | LBFGS
@@ -730,8 +755,10 @@ class Network:
             frozen=arguments.frozen_arrays(self.spec, ()),
             threads=read_threads(threads),
         )
-        self._memory.ready(chosen, self.parameters)
-        return Walk(Trainer(self._engine(engine), self.spec, self.parameters, data, options, self._memory, owner=self))
+        with self._memory.turns:
+            self._memory.ready(chosen, self.parameters)
+            trainer = Trainer(self._engine(engine), self.spec, self.parameters, data, options, self._memory, owner=self)
+            return Walk(trainer)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a safetensors file; an older file there is replaced at once or left as it was."""
@@ -743,7 +770,7 @@ class Network:
             extra["table"] = self.table.to_dict()
         if self.folded:
             extra["folded"] = list(self.folded)
-        file.save(path, self.spec, self.parameters, extra)
+        file.save(path, self.spec, self._memory.turns.read(self.parameters.copy), extra)
 
     def export(
         self,
@@ -854,11 +881,12 @@ class Network:
         return self.copy()
 
     def __getstate__(self) -> dict[str, Any]:
+        parameters, memory = self._memory.turns.read(lambda: (self.parameters.copy(), self._memory.copy()))
         return {
             "spec": self.spec,
             "seed": self.seed,
-            "parameters": self.parameters.copy(),
-            "memory": self._memory.copy(),
+            "parameters": parameters,
+            "memory": memory,
             "history": self.history,
             "classes": self.classes,
             "table": self.table,

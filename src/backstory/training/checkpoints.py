@@ -287,7 +287,8 @@ def put_back(trainer: Trainer, head: Mapping[str, Any], arrays: Mapping[str, Arr
             "remove it to go on from an older one, or choose another folder."
         )
     memory, position = trainer.memory, trainer.position
-    trainer.parameters[:] = arrays["parameters"]
+    with memory.turns.writing():
+        trainer.parameters[:] = arrays["parameters"]
     for name, values in memory.state.items():
         values[:] = arrays[f"state.{name}"]
     memory.steps, memory.epochs = head["memory"]["steps"], head["memory"]["epochs"]

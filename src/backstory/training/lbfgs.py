@@ -57,7 +57,8 @@ def run(trainer: Trainer, optimizer: LBFGS) -> History:
         return loss, gradient[free].astype(np.float64)
 
     def after_iteration(intermediate_result: Any) -> None:
-        parameters[free] = intermediate_result.x
+        with trainer.memory.turns.writing():
+            parameters[free] = intermediate_result.x
         loss = float(intermediate_result.fun)
         validation_loss, metrics = trainer.validate()
         norms = np.array(layer_norms(trainer.spec, latest["gradient"]))

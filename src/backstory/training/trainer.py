@@ -22,6 +22,7 @@ from backstory.training.metrics import Metric, measure
 from backstory.training.optimizers import Optimizer
 from backstory.training.progress import Progress
 from backstory.training.schedules import ConstantRate, Plan, ReduceOnPlateau
+from backstory.training.turns import Turns
 
 ROWS_PER_CALL = 1 << 16
 """Short epochs are taken together, up to so many visits of rows, when nothing has to happen between them."""
@@ -108,6 +109,7 @@ class Memory:
     steps: int = 0
     epochs: int = 0
     watched: list[float] = field(default_factory=list)  # the losses that ReduceOnPlateau has seen
+    turns: Turns = field(default_factory=Turns, compare=False, repr=False)
 
     def suits(self, optimizer: Optimizer, parameters: Array) -> bool:
         """Whether the state belongs to an equal optimizer, which then goes on from it."""
@@ -116,7 +118,7 @@ class Memory:
     def copy(self) -> Memory:
         """A memory of its own, which training on leaves as it is."""
         state = {name: values.copy() for name, values in self.state.items()}
-        return replace(self, state=state, watched=list(self.watched))
+        return replace(self, state=state, watched=list(self.watched), turns=Turns())
 
     def ready(self, optimizer: Optimizer, parameters: Array) -> None:
         """Keep the state if it belongs to an equal optimizer, else start a new one."""
@@ -306,7 +308,8 @@ class Trainer:
             record=place.record,
             penalty_rows=self.penalty_rows,
         )
-        result = self.engine.train(self.parameters, self.rule, self.memory.state, chunk, options.threads)
+        with self.memory.turns.writing():
+            result = self.engine.train(self.parameters, self.rule, self.memory.state, chunk, options.threads)
         self.memory.steps += result.steps
         self.steps_done += result.steps
         return result
@@ -473,7 +476,8 @@ class Trainer:
     def keep_best(self) -> None:
         """With early stopping, put the best epoch's weights back."""
         if self.best is not None:
-            _, self.history.best_epoch, self.parameters[:] = self.best
+            with self.memory.turns.writing():
+                _, self.history.best_epoch, self.parameters[:] = self.best
 
 
 class _Stop(Exception):

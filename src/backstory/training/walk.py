@@ -67,8 +67,14 @@ class Walk:
         ------
         DivergenceError
             A number became NaN or infinite; the weights are those before that step, and `steps` counts to there.
+        BusyError
+            Another thread trains the network.
         """
         count("take", steps=steps)
+        with self._trainer.memory.turns:
+            return self._taken(steps)
+
+    def _taken(self, steps: int) -> NDArray[np.float64]:
         trainer, pieces = self._trainer, []
         most = max(1, ROWS_PER_CALL // trainer.batch_size)
         while steps:
@@ -101,6 +107,11 @@ class Walk:
 
     def restore(self, saved: Saved) -> None:
         """Go back, or forward, to where the walk was."""
+        memory = self._trainer.memory
+        with memory.turns, memory.turns.writing():
+            self._restored(saved)
+
+    def _restored(self, saved: Saved) -> None:
         memory = self._trainer.memory
         self.steps, self._trainer.parameters[:] = saved.steps, saved.parameters
         memory.steps, memory.epochs = saved.memory.steps, saved.memory.epochs

@@ -25,7 +25,7 @@ PIECE_BYTES = 1 << 22
 STRETCH_BYTES = 1 << 18
 """What may be read from anywhere is read by stretches of about so many bytes: small ones mix well."""
 
-FORGET_BYTES = 1 << 23
+FORGET_BYTES = 1 << 22
 """The pages of a mapped file are let go of after so many bytes."""
 
 MOST_PIECE_ROWS = 1 << 15
@@ -162,22 +162,22 @@ class ArrowBlocks(Blocks):
                 f"{path.name!r} must be an Arrow file to be read in blocks, not a stream; write it with "
                 "pyarrow.ipc.new_file, or as Parquet."
             ) from None
-        names = reader.schema.names
-        batches = [self._reader(names[:1]).get_batch(place) for place in range(reader.num_record_batches)]
-        largest = max(range(len(batches)), key=lambda place: batches[place].num_rows, default=0)
+        names, n = reader.schema.names, reader.num_record_batches
+        self._in_place = all(self._lies_in_the_file(reader.get_batch(place)) for place in range(min(n, 1)))
+        counting = reader if self._in_place else self._reader(names[:1])
+        sizes = [counting.get_batch(place).num_rows for place in range(n)]
         self._places: list[tuple[int, int]] = []  # of each block: its record batch, and its first row there
-        counts, size, held = [], 0, 0
-        if batches:
-            whole = reader.get_batch(largest)
-            row_bytes = max(1, -(-whole.nbytes // max(whole.num_rows, 1)))
-            size = row_bytes * sum(batch.num_rows for batch in batches)
-            in_place = self._lies_in_the_file(whole)
-            held = PIECE_BYTES if in_place else whole.nbytes
-            stretch = max(STRETCH_BYTES // row_bytes, 64) if in_place else whole.num_rows
-            for place, batch in enumerate(batches):
-                for first in range(0, batch.num_rows, stretch):
+        counts, size, held = [], 0, PIECE_BYTES
+        if any(sizes):
+            largest = reader.get_batch(int(np.argmax(sizes)))
+            row_bytes = -(-largest.nbytes // largest.num_rows)
+            size = row_bytes * sum(sizes)
+            held = PIECE_BYTES if self._in_place else largest.nbytes
+            stretch = max(4 * STRETCH_BYTES // row_bytes, 64) if self._in_place else largest.num_rows
+            for place, rows in enumerate(sizes):
+                for first in range(0, rows, stretch):
                     self._places.append((place, first))
-                    counts.append(min(stretch, batch.num_rows - first))
+                    counts.append(min(stretch, rows - first))
         super().__init__(path, names, counts, size, held)
 
     def _reader(self, columns: Sequence[str] | None) -> Any:
@@ -201,9 +201,10 @@ class ArrowBlocks(Blocks):
         import pyarrow as pa
 
         place, first = self._places[block]
-        key = None if columns is None else tuple(columns)
-        reader = self._readers.get(key) or self._readers.setdefault(key, self._reader(columns))
+        key = None if columns is None or self._in_place else tuple(columns)  # a reader of some columns copies them
+        reader = self._readers.get(key) or self._readers.setdefault(key, self._reader(key))
         batch, end = reader.get_batch(place), first + self.counts[block]
+        batch = batch if columns is None else batch.select(list(columns))
         try:
             for at in range(first + start, end, self.piece_rows):
                 yield pa.Table.from_batches([batch.slice(at, min(self.piece_rows, end - at))])

@@ -265,8 +265,9 @@ class Mixer:
         Those before it are made too, in reading: they say what is in the pool.
         """
         places: deque[list[Array]] = deque()
+        pool: list[Array] = []  # of every epoch, as two would not fit
         while True:
-            dealt = Dealt(self._mixed(epoch, stopped))
+            dealt = Dealt(self._mixed(epoch, pool, stopped))
             for _ in dealt.take(number * self.buffer_rows):
                 pass
             for at in range(number, self.buffers):
@@ -288,9 +289,9 @@ class Mixer:
         orders = self.engine.permutations(seed, range(key, key + 1), n)
         return np.asarray(orders[0])
 
-    def _mixed(self, epoch: int, stopped: Callable[[], bool]) -> Iterator[Part]:
+    def _mixed(self, epoch: int, pool: list[Array], stopped: Callable[[], bool]) -> Iterator[Part]:
         """The rows of an epoch as they come out of the pool, in parts."""
-        plan, cursors, pool = self.plan(epoch), dict[int, Cursor](), list[Array]()
+        plan, cursors = self.plan(epoch), dict[int, Cursor]()
         size, held = self.gulp_rows, 0
         for number, segments in enumerate(plan):
             if stopped():
@@ -300,7 +301,7 @@ class Mixer:
                 yield X, y, rows
                 continue
             if not pool:
-                pool = [np.empty((self.depth * size, *some.shape[1:]), some.dtype) for some in (X, y, rows)]
+                pool += [np.empty((self.depth * size, *some.shape[1:]), some.dtype) for some in (X, y, rows)]
             order = self._permuted(~self.seed, epoch * len(plan) + number, len(X))
             if number < self.depth:
                 slots = np.arange(held, held + len(X))

@@ -21,7 +21,10 @@ from benchmarks import endurance
 
 ROWS = np.random.default_rng(0).normal(size=(400, 8))
 AIMS = ROWS[:, :2] ** 2
-fork_warns = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+# Python itself warns of it, and JAX wherever an earlier test has loaded it; the children use neither's threads.
+fork_warns = pytest.mark.filterwarnings(
+    "ignore:.*multi-threaded.*fork:DeprecationWarning", r"ignore:os.fork\(\) was called:RuntimeWarning"
+)
 
 
 def network(seed: int = 0, width: int = 24) -> bs.Network:

@@ -1,4 +1,4 @@
-# The whole project by four words: make demo, make test, make check, make bench.
+# The whole project by four words: make demo, make test, make check, make bench; and make docs.
 # Everything is installed into .venv; nothing outside the checkout is touched.
 
 SHELL := bash
@@ -17,12 +17,13 @@ MNIST ?=
 BUILT_FROM := pyproject.toml CMakeLists.txt src/backstory/__init__.py $(shell find native -type f 2>/dev/null)
 requirements = $(BIN)/python scripts/requirements.py $(1) | xargs $(PIP) install --quiet
 
-.PHONY: help demo test check bench scale install package sanitize clean
+.PHONY: help demo test check docs bench scale install package sanitize clean
 
 help:
 	@echo "make demo     train on a real data set and tell one gradient's story"
 	@echo "make test     run the tests"
 	@echo "make check    format, lint, types, import layers, tests, doctests"
+	@echo "make docs     build the book into site/: every block of every page is run"
 	@echo "make bench    time all work beside onnxruntime, JAX, PyTorch and scikit-learn (QUICK=1: a tiny run; MNIST=file.npz)"
 	@echo "make scale    train by processes on hosts of their own, over links of given delay and rate (Linux, root)"
 	@echo "make install  only prepare $(VENV) for development"
@@ -38,6 +39,9 @@ test: $(VENV)/.tested-with
 
 check: $(VENV)/.checked-with
 	PYTHON=$(BIN)/python scripts/check $(STEPS)
+
+docs: $(VENV)/.documented-with
+	PYTHON=$(BIN)/python scripts/check docs
 
 bench: $(VENV)/.benched-with
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(MNIST),--mnist $(MNIST))
@@ -57,7 +61,7 @@ sanitize: $(VENV)/.tested-with
 	for kind in $(SANITIZERS); do PYTHON=$(BIN)/python scripts/sanitize $$kind; done
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Each stamp says how far the environment has come; a change in what it was made from makes it anew.
 $(VENV)/.created:
@@ -82,6 +86,10 @@ $(VENV)/.tested-with: $(VENV)/.installed
 
 $(VENV)/.checked-with: $(VENV)/.tested-with
 	@$(call requirements,check)
+	@touch $@
+
+$(VENV)/.documented-with: $(VENV)/.tested-with
+	@$(call requirements,docs)
 	@touch $@
 
 $(VENV)/.benched-with: $(VENV)/.installed

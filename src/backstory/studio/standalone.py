@@ -35,7 +35,13 @@ _START = """
 for (const element of document.querySelectorAll("[data-figure]")) {
   render(element, JSON.parse(element.querySelector("script").textContent));
 }
+if (parent !== window) {
+  const root = document.documentElement;
+  const say = () => parent.postMessage({ "backstory-height": Math.ceil(root.getBoundingClientRect().height) }, "*");
+  new ResizeObserver(say).observe(root);
+}
 """
+"""In a frame of another page it says how tall it is, so that the frame can take that height."""
 _PAGE = """
 /* Formulas are set in STIX Two Math, which its font file says is under the SIL Open Font License 1.1. */
 @font-face { font-family: "STIX Two Math"; src: url(data:font/woff2;base64,FONT) format("woff2"); }

@@ -1,22 +1,25 @@
-// How many threads steps are given: tried out while they are taken, as no rule knows what else the machine is doing.
+// How many threads steps, or calls of the same kind, are given: tried out while they are taken, as no rule knows what else the machine is doing.
 // A second thread that has to wait for its processor makes every barrier wait with it. Results do not depend on the
 // number of threads, so it may change from one window of steps to the next.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 
 namespace bs {
 
 class Crew {
 public:
-    // Steps of `rows` rows on at most `most` threads come next; what is known of such steps is kept.
-    void expect(int most, std::size_t rows) {
-        if (most == choices_[0].threads && rows == rows_) return;
+    // Steps of `rows` rows on at most `most` threads come next; what is known of such steps is kept. Returns whether
+    // anything was.
+    bool expect(int most, std::size_t rows) {
+        if (most == choices_[0].threads && rows == rows_) return true;
         choices_ = {Choice{most}, Choice{1}};
         rows_ = rows;
         try_out(0);
+        return false;
     }
 
     // Threads of the next window, and how many steps it should have.
@@ -70,6 +73,27 @@ private:
     std::size_t rows_ = 0, now_ = 0, best_ = 0;
     double since_trial_ = 0, patience_ = least_patience;
     int trial_ = trial_windows;  // windows of a trial that are left
+};
+
+// The same for calls that come one by one.
+class Calls {
+public:
+    // Call work(threads), which takes `rows` rows, on at most `most` threads.
+    template <class Work>
+    void run(int most, std::size_t rows, Work&& work) {
+        if (!crew_.expect(most, rows)) calls_ = 0, seconds_ = 0;
+        const auto start = std::chrono::steady_clock::now();
+        work(crew_.threads());
+        seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        if (++calls_ < crew_.window()) return;
+        crew_.note(calls_, seconds_);
+        calls_ = 0, seconds_ = 0;
+    }
+
+private:
+    Crew crew_;
+    std::size_t calls_ = 0;
+    double seconds_ = 0;
 };
 
 }  // namespace bs

@@ -23,7 +23,7 @@ public:
     // Outputs (n, n_out) of X (n, n_in); returns whether X is finite.
     bool predict(const T* parameters, const T* X, size n, int threads, T* outputs) {
         Loan space(workspaces_);
-        const int count = useful_threads(threads, net_.products, n);
+        const int count = useful_threads(threads, net_.products, n, work_per_waking);
         const size block = block_rows(n, count);
         space->prepare(net_, {.rows = block * static_cast<size>(count), .dropout = {}});
         const WeightsFrom<T> w = pack_for(n, parameters, *space);
@@ -80,7 +80,7 @@ public:
     // Data loss, reduced over the rows, plus the penalty.
     double loss(const T* parameters, const T* X, Targets<T> y, const T* sample_weight, size n, int threads) {
         Loan space(workspaces_);
-        const int count = useful_threads(threads, net_.products, n);
+        const int count = useful_threads(threads, net_.products, n, work_per_waking);
         const size block = block_rows(n, count);
         space->prepare(net_, {.rows = block * static_cast<size>(count), .dropout = {}});
         const WeightsFrom<T> w = pack_for(n, parameters, *space);
@@ -101,22 +101,26 @@ public:
     double loss_and_gradient(const T* parameters, const T* X, Targets<T> y, const T* sample_weight, size n, int threads,
                              T* gradient, std::atomic<bool>& finite) {
         Loan space(workspaces_);
-        const int count = useful_threads(threads, 3 * net_.products, n);
+        const int most = useful_threads(threads, 3 * net_.products, n, work_per_waking);
         space->prepare(net_, {.rows = std::max<size>(1, std::min(n, rows_at_once)), .backward = true, .transposed = true,
                               .gradient = n > rows_at_once, .dropout = {}});
         const double each = share_of_row(sample_weight, n);
         double total = 0;
-        std::optional<Barrier> barrier;
-        std::atomic<bool> ready{false};
-        Pool::run(count, [&](int me, int threads_here) {
-            if (me == 0) barrier.emplace(threads_here), ready.store(true, std::memory_order_release);
-            while (!ready.load(std::memory_order_acquire)) pause();
-            net_.pack(parameters, space->w, space->wt, 2, me, threads_here);
-            barrier->wait();
-            const double sum = gradient_rows_and_tiles(*space, {X, y, nullptr, 0}, sample_weight, each, n, me,
-                                                       threads_here, *barrier, gradient, finite);
-            if (me == 0) total = sum;
-        });
+        const auto work = [&](int count) {
+            std::optional<Barrier> barrier;
+            std::atomic<bool> ready{false};
+            Pool::run(count, [&](int me, int threads_here) {
+                if (me == 0) barrier.emplace(threads_here), ready.store(true, std::memory_order_release);
+                while (!ready.load(std::memory_order_acquire)) pause();
+                net_.pack(parameters, space->w, space->wt, 2, me, threads_here);
+                barrier->wait();
+                const double sum = gradient_rows_and_tiles(*space, {X, y, nullptr, 0}, sample_weight, each, n, me,
+                                                           threads_here, *barrier, gradient, finite);
+                if (me == 0) total = sum;
+            });
+        };
+        if (most == 1 || exact_threads()) work(most);
+        else space->calls.run(most, n, work);
         return total + penalty(parameters);
     }
 
@@ -172,31 +176,32 @@ public:
 private:
     using Loan = typename Workspaces<T>::Loan;
 
-    // Multiply-adds that a thread should have to itself in one go, for a second one to be worth meeting.
-    static constexpr double work_per_thread = 40'000;
+    // Multiply-adds that a thread should have to itself in one go, for a second one to be worth meeting, or waking.
+    static constexpr double work_per_meeting = 40'000, work_per_waking = 500'000;
 
-    static int useful_threads(int threads, size products, size rows) {
+    static int useful_threads(int threads, size products, size rows, double work_per_thread = work_per_meeting) {
         if (exact_threads()) return std::max(threads, 1);
         const double work = static_cast<double>(products) * static_cast<double>(rows) / work_per_thread;
         return std::max(1, std::min(threads, static_cast<int>(std::min(work, 1e6))));
     }
 
-    // Rows each thread takes at once where rows are all there is to do.
+    // Rows each thread takes at once where rows are all there is to do: whole tiles of them.
     static size block_rows(size n, int threads) {
         const size each = (n + static_cast<size>(threads) - 1) / static_cast<size>(threads);
-        return std::max<size>(1, std::min<size>(each, 256));
+        const size tiles = std::min<size>((each + tile_rows - 1) / tile_rows, 256 / tile_rows);
+        return std::max<size>(1, std::min(tiles * tile_rows, n));
     }
 
     // Call f(first, last, source) for all n rows in blocks: buffer rows [first, last) hold the rows source says.
     template <class F>
     void each_block(size n, int threads, size block, F f) {
-        Pool::run(threads, [&](int me, int count) {
-            const Share mine = share(n, me, count);
+        std::atomic<size> next{0};
+        Pool::run_who_comes(threads, [&](int me, int) {
             const size first = static_cast<size>(me) * block;
-            for (size row = mine.first; row < mine.last; row += block) {
+            for (size row; (row = next.fetch_add(block, std::memory_order_relaxed)) < n;) {
                 Source<T> source;
                 source.first = static_cast<std::ptrdiff_t>(row) - static_cast<std::ptrdiff_t>(first);
-                f(first, first + std::min(block, mine.last - row), source);
+                f(first, first + std::min(block, n - row), source);
             }
         });
     }

@@ -66,6 +66,18 @@ public:
     // or the system gives no more threads, there are fewer; results never depend on how many.
     template <class Work>
     static void run(int wanted, Work&& work) {
+        run(wanted, work, true);
+    }
+    // The same for work that threads take from one another piece by piece until none is left: a thread that has not
+    // begun by the time the caller is done is not waited for. Waking one takes longer than many a call does.
+    template <class Work>
+    static void run_who_comes(int wanted, Work&& work) {
+        run(wanted, work, false);
+    }
+
+private:
+    template <class Work>
+    static void run(int wanted, Work& work, bool all) {
         wanted = wanted < max_threads ? wanted : max_threads;
         if (wanted > 1) {
             Pool& pool = current();
@@ -73,7 +85,7 @@ public:
             if (lock.owns_lock()) {
                 const int count = 1 + pool.grow(wanted - 1);
                 if (count > 1) {
-                    pool.share(count, work);
+                    pool.share(count, work, all);
                     return;
                 }
             }
@@ -81,7 +93,6 @@ public:
         work(0, 1);
     }
 
-private:
     static constexpr int max_threads = 1000;
     static inline std::atomic<Pool*> current_{nullptr};
 
@@ -113,15 +124,26 @@ private:
     }
 
     template <class Work>
-    void share(int count, Work& work) {
+    void share(int count, Work& work, bool all) {
         call_ = [](void* context, int thread, int n) { (*static_cast<Work*>(context))(thread, n); };
         context_ = const_cast<void*>(static_cast<const void*>(&work));
-        busy_.store(count - 1, std::memory_order_relaxed);
-        const auto turn = static_cast<unsigned>(turn_.load(std::memory_order_relaxed)) / turn_unit + 1;
-        turn_.store(static_cast<int>(turn * turn_unit + static_cast<unsigned>(count)), std::memory_order_release);
+        left_.store(0, std::memory_order_relaxed);
+        const auto turn = (static_cast<unsigned>(turn_.load(std::memory_order_relaxed)) / turn_unit + 1) * turn_unit;
+        begun_.store(turn, std::memory_order_release);
+        turn_.store(static_cast<int>(turn + static_cast<unsigned>(count)), std::memory_order_release);
         turn_.notify_all();
         work(0, count);
-        for (int left; (left = busy_.load(std::memory_order_acquire)) != 0;) wait_while(busy_, left);
+        // From here on nobody begins, unless all have to: then they are waited for.
+        const int begun = all ? count - 1 : static_cast<int>(begun_.exchange(closed, std::memory_order_acq_rel) - turn);
+        for (int left; (left = left_.load(std::memory_order_acquire)) != begun;) wait_while(left_, left);
+    }
+
+    // Whether a thread may take part in `turn`, which its caller may have closed.
+    bool begin(unsigned turn) {
+        unsigned begun = begun_.load(std::memory_order_acquire);
+        while (begun / turn_unit == turn / turn_unit && begun != closed)
+            if (begun_.compare_exchange_weak(begun, begun + 1, std::memory_order_acq_rel)) return true;
+        return false;
     }
 
     void serve(int thread, int turn) {
@@ -129,10 +151,11 @@ private:
             wait_while(turn_, turn);
             turn = turn_.load(std::memory_order_acquire);
             const int count = static_cast<int>(static_cast<unsigned>(turn) % turn_unit);
-            if (thread >= count) continue;  // not this thread's turn: nothing else of the pool may be read
+            // Not this thread's turn, or over: nothing else of the pool may be read.
+            if (thread >= count || !begin(static_cast<unsigned>(turn))) continue;
             call_(context_, thread, count);
-            busy_.fetch_sub(1, std::memory_order_release);
-            busy_.notify_all();
+            left_.fetch_add(1, std::memory_order_release);
+            left_.notify_all();
         }
     }
 
@@ -141,9 +164,10 @@ private:
     void (*call_)(void*, int, int) = nullptr;
     void* context_ = nullptr;
     // One word says both that there is work and for how many threads: number of the turn * turn_unit + threads.
-    static constexpr unsigned turn_unit = 1024;
+    static constexpr unsigned turn_unit = 1024, closed = ~0u;
     alignas(64) std::atomic<int> turn_{0};
-    alignas(64) std::atomic<int> busy_{0};
+    alignas(64) std::atomic<unsigned> begun_{closed};  // turn * turn_unit + threads that have begun it, or closed
+    alignas(64) std::atomic<int> left_{0};             // threads that are done with it
 };
 
 // BACKSTORY_EXACT_THREADS=1: use as many threads as asked for, even where fewer would be faster.

@@ -43,6 +43,7 @@ public:
     T* slot[2] = {nullptr, nullptr};
     TileSums* sums = nullptr;
     Crew crew;  // what was learned about threads, kept from call to call
+    Calls calls;
 
     void prepare(const Network<T>& net, const Needs& needs) {
         if (needs == needs_) return;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import backstory as bs
@@ -106,3 +108,51 @@ def test_the_derivative_of_another_function() -> None:
     assert finding.kind == "wrong_factor"
     assert "another function's derivative" in finding.message
     assert FORMULAS["A"].check(finding.fix).ok
+
+
+LOGISTIC = """
+x = 0.8
+t = 1
+v = 0.5
+w = -1.2
+lambda = 0.1
+z0 = v*x
+a0 = z0
+z1 = w*a0
+L = log(1 + exp(-t*z1)) + lambda/2*(v^2 + w^2)
+"""
+
+
+def test_f_prime_of_a_unit_that_hands_its_sum_on_is_one() -> None:
+    formulas = bs.Formulas.read(LOGISTIC)
+    assert formulas.check("delta_0 = w*delta_1*f'(z0)").ok
+    assert formulas.check("delta_0 = w*delta_1").ok
+    assert not formulas.check("delta_0 = w*delta_1*f'(z0)*a0").ok
+
+
+@pytest.mark.parametrize(
+    ("formulas", "equation", "square"),
+    [
+        (FORMULAS["A"], "dL/dw5 = 2*(o1-y1)*o1*(1-o1)*h1", "the 1/2 of this loss"),
+        (FORMULAS["B"], "dL/dw = (yhat-y)*x", "a 2 comes down from the square"),
+        (FORMULAS["A"], "do1/dz_o1 = 2*o1*(1-o1)", ""),
+        (bs.Formulas.read(LOGISTIC), "delta_0 = 2*w*delta_1", ""),  # the only squares are the penalty's
+        (bs.Network([3, 5, 4], output="identity", loss="mean_squared_error"), "dL/dz_1^(2) = yhat_1-y_1", ""),
+    ],
+)
+def test_a_constant_is_put_down_to_a_square_only_where_there_is_one(formulas: Any, equation: str, square: str) -> None:
+    finding = formulas.check(equation).findings[0]
+    assert finding.kind == "wrong_scale"
+    assert square in finding.message
+    assert ("square" in finding.message) == bool(square)
+
+
+def test_a_missing_derivative_of_the_loss_is_not_explained_by_itself() -> None:
+    (finding,) = bs.Formulas.read(LOGISTIC).check("delta_0 = w*f'(z0)").findings
+    assert finding.message == "The factor dL/dz_1 is missing, the derivative of the loss."
+
+
+def test_the_sides_of_a_wrong_step_are_not_held_against_each_other() -> None:
+    verdict = FORMULAS["A"].check("w1 = w1 + eta*dL/dw1")
+    assert verdict.findings[0].kind == "wrong_sign"
+    assert verdict.numbers is None

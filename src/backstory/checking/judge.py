@@ -410,7 +410,8 @@ class Judgment:
         constant = bool(scaled) and all(same(value, scaled[0], abs(scaled[0])) for value in scaled)
         if constant and scaled[0] < 0:
             return Verdict(self.equation.text, "right")
-        return self.told("wrong", self.diagnosis().definitions.of_an_update(parameter, constant))
+        told = self.told("wrong", self.diagnosis().definitions.of_an_update(parameter, constant))
+        return replace(told, numbers=None)  # the sides of a step are two values in time, not equals
 
     # -- saying
 

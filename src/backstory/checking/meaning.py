@@ -10,7 +10,7 @@ from backstory.checking.equation import Applied, Ratio, Written
 from backstory.checking.names import Names
 from backstory.checking.points import Point
 from backstory.errors import ExpressionError
-from backstory.expressions import MATH, Add, Call, Div, Expr, Mul, Neg, Number, Pow, Sub, evaluate
+from backstory.expressions import MATH, Add, Call, Div, Expr, Mul, Name, Neg, Number, Pow, Sub, evaluate
 from backstory.functions.activation import Activation, builtin
 
 
@@ -152,6 +152,8 @@ class Meaning:
                 for user in self.names.program.users.get(meaning.node, ())
                 if isinstance(formulas[user], Call)
             }
+            if any(formulas[user] == Name(meaning.node) for user in self.names.program.users.get(meaning.node, ())):
+                takers.add("identity")
             own = formulas.get(meaning.node)
             if not takers and isinstance(own, Call):
                 takers = {own.function}

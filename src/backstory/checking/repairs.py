@@ -245,6 +245,8 @@ class Repairs:
         name = f"d{quantity.of}/d{quantity.by}"
         if quantity.role == "link":
             message = f"The chain jumps from {quantity.by} to {quantity.of}: the factor {text} is missing."
+        elif quantity.role in _ROLE_WORDS and isinstance(quantity.tree, Ratio):
+            message = f"The factor {text} is missing, {_ROLE_WORDS[quantity.role]}."
         elif quantity.role in _ROLE_WORDS:
             message = f"The factor {text} is missing: {name} = {text}, {_ROLE_WORDS[quantity.role]}."
         else:

@@ -10,7 +10,7 @@ from backstory.checking.facts import Facts
 from backstory.checking.terms import addends
 from backstory.checking.vectors import Vector, constant_ratio, equal, fraction
 from backstory.checking.verdict import Finding
-from backstory.expressions import Name, Sub, to_text, walk
+from backstory.expressions import Div, Expr, Name, Number, Pow, Sub, to_text, walk
 from backstory.expressions.tree import Span
 
 
@@ -57,29 +57,43 @@ class Whole:
 
     def scale_finding(self, ratio: float, span: Span) -> Finding:
         """A constant too many or too few."""
-        size = fraction(ratio)
-        why = "the constant must be that of this loss: " + self.facts.names.loss_text
-        if math.isclose(ratio, 2):
-            why = f"the 2 that comes down from the square cancels the 1/2 of this loss, {self.facts.names.loss_text}"
-        elif math.isclose(ratio, 0.5):
-            why = f"a 2 comes down from the square of this loss, {self.facts.names.loss_text}"
-        message = f"It is {size} times what it should be: {why}."
-        if math.isclose(ratio, 2) or math.isclose(ratio, 0.5):
-            other = "without the 1/2" if math.isclose(ratio, 2) else "with a 1/2 in front"
-            message += f" It would be right for that loss {other}."
+        message = f"It is {fraction(ratio)} times what it should be"
+        squares = self.squares()
+        if math.isclose(ratio, 2) and any(map(_has_half, squares)):
+            message += (
+                ": the 2 that comes down from the square cancels the 1/2 of this loss, "
+                f"{self.facts.names.loss_text}. It would be right for that loss without the 1/2"
+            )
+        elif math.isclose(ratio, 0.5) and squares:
+            message += (
+                f": a 2 comes down from the square of this loss, {self.facts.names.loss_text}. It would be right for "
+                "that loss with a 1/2 in front"
+            )
+        elif self.facts.ends is not None and self.facts.ends[0] == self.facts.program.loss:
+            message += f": the constant must be that of this loss: {self.facts.names.loss_text}"
         fix = applied(self.facts.text, [rescaled(self.facts.text, self.facts.right, ratio)])
-        return Finding("wrong_scale", span, message, fix)
+        return Finding("wrong_scale", span, f"{message}.", fix)
 
-    def not_differentiated(self, right: Vector) -> str | None:
-        """Return what the side is, where it is the quantity on top or the part of it that matters, up to a constant."""
-        assert self.facts.ends is not None
-        of, by = self.facts.ends
-        if of not in self.facts.program.formulas:
-            return None
-        formula = self.facts.program.formulas[of]
-        for part in [formula, *addends(formula)]:
-            if by not in {each.id for each in walk(part) if isinstance(each, Name)}:
-                continue
-            if constant_ratio(right, self.facts.program_values(part)) is not None:
-                return f"{to_text(part)}"
-        return None
+    def squares(self) -> list[Expr]:
+        """The formulas with squares in them, where what is differentiated is a loss of squares; a penalty is none."""
+        if self.facts.ends is None:
+            return []
+        of, program = self.facts.ends[0], self.facts.program
+        if of not in program.formulas or (of != program.loss and not self.has_square(program.formulas[of])):
+            return []
+        inner = (tree for name, tree in program.formulas.items() if name == of or self.facts.reaches(name, of))
+        return [tree for tree in inner if self.has_square(tree)]
+
+    def has_square(self, formula: Expr) -> bool:
+        """Whether a formula holds a square, other than of a leaf by itself."""
+        leaves = self.facts.program.leaves
+        return any(
+            isinstance(node, Pow)
+            and node.right == Number(2)
+            and not (isinstance(node.left, Name) and node.left.id in leaves)
+            for node in walk(formula)
+        )
+
+
+def _has_half(formula: Expr) -> bool:
+    return any((isinstance(node, Div) and node.right == Number(2)) or node == Number(0.5) for node in walk(formula))

@@ -94,6 +94,20 @@ class Whole:
             for node in walk(formula)
         )
 
+    def not_differentiated(self, right: Vector) -> str | None:
+        """Return what the side is, where it is the quantity on top or the part of it that matters, up to a constant."""
+        assert self.facts.ends is not None
+        of, by = self.facts.ends
+        if of not in self.facts.program.formulas:
+            return None
+        formula = self.facts.program.formulas[of]
+        for part in [formula, *addends(formula)]:
+            if by not in {each.id for each in walk(part) if isinstance(each, Name)}:
+                continue
+            if constant_ratio(right, self.facts.program_values(part)) is not None:
+                return f"{to_text(part)}"
+        return None
+
 
 def _has_half(formula: Expr) -> bool:
     return any((isinstance(node, Div) and node.right == Number(2)) or node == Number(0.5) for node in walk(formula))

@@ -8,6 +8,7 @@ A block's language says what it is, words after it how it is run and shown::
     ```python result                   only what comes out is seen
     ```python markdown                 what it prints is read as Markdown: a table, a list
     ```python raises=DataError         it must raise this error, whose sentence is shown
+    ```python says="is missing"        what comes out must hold these words, else the book is not built
     ```console                         each line after "$ " is a command; what it prints follows it
     ```console exit=1                  the last of its commands must end with this status
     ```console norun="why not"         it is shown and not run: an installation, a server that stays
@@ -30,8 +31,8 @@ _PIECE = re.compile(
 )
 RUN = ("python", "console")
 WORDS = {
-    "python": {"figure", "hide", "result", "markdown", "raises", "lines", "height", "norun"},
-    "console": {"exit", "lines", "norun"},
+    "python": {"figure", "hide", "result", "markdown", "raises", "says", "lines", "height", "norun"},
+    "console": {"exit", "says", "lines", "norun"},
 }
 """The words that each language that runs understands."""
 PLAIN = {"", "text", "math", "json", "toml", "latex", "html", "c", "yaml", "make"}

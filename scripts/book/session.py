@@ -51,12 +51,15 @@ class Session:
         Raises
         ------
         RuntimeError
-            It fails, or does not fail as its page says it must.
+            It fails, or does not fail or say what its page says it must.
         """
         if "file" in piece.words:
             (self.folder / piece.words["file"]).write_text(piece.code + "\n", encoding="utf-8")
             return Outcome()
-        return {"python": self._python, "console": self._console, "inline": self._inline}[piece.language](piece)
+        found = {"python": self._python, "console": self._console, "inline": self._inline}[piece.language](piece)
+        if (words := piece.words.get("says", "")) not in " ".join(found.text.split()):
+            raise RuntimeError(f"the block must say {words!r}. It said:\n{found.text}")
+        return found
 
     def _inline(self, piece: Piece) -> Outcome:
         value = eval(compile(piece.code, f"line {piece.line}", "eval"), self.names)

@@ -53,7 +53,10 @@ def test_a_story_has_the_value_and_the_paths_of_the_api(session: Session) -> Non
     ]
     assert sum(path["value"] for path in told["paths"]["listed"]) == pytest.approx(told["value"])
     assert told["paths"]["count"] == "2"
-    assert [part["key"] for part in told["sections"]][:4] == ["question", "paths", "chain", "factors"]
+    assert [part["key"] for part in told["sections"]] == ["question", "paths", "chain"]
+    rest = session.state()["rest"]
+    assert [part["key"] for part in rest["sections"]] == ["factors", "deltas", "update", "cost", "notes"]
+    assert (rest["id"], rest["deltas"]["δ_h1"]) == (told["id"], "z_h1")
     assert 'data-source="h1" data-target="z_o1"' in next(p["html"] for p in told["sections"] if p["key"] == "chain")
 
 
@@ -65,8 +68,36 @@ def test_a_network_tells_one_row_or_the_batch(session: Session) -> None:
     X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float), np.array([0, 1, 1, 0], dtype=float)
     assert row["value"] == net.explain("w1[0->1]", X[0], y[:1]).value
     assert batch["value"] == pytest.approx(net.gradients(X, y).weights[0][0, 1], rel=1e-6)
-    assert "batch" in [part["key"] for part in batch["sections"]]
+    assert "batch" in [part["key"] for part in session.state()["rest"]["sections"]]
+    assert batch["id"] > row["id"]
     assert do(session, "row", row=3)["story"]["over"] == "batch"
+
+
+def test_the_story_is_sent_before_what_follows_it() -> None:
+    told: list[dict] = []
+    session = Session(told.append)
+    told.clear()
+    session.handle({"do": "select", "quantity": "w1"})
+    assert [key for changed in told for key in changed if key in ("story", "rest")] == ["story", "rest"]
+    assert not any("story" in changed and "rest" in changed for changed in told)
+
+
+def test_folded_parts_are_written_when_they_are_opened(session: Session) -> None:
+    def written() -> list[str]:
+        return [part["key"] for part in session.state()["rest"]["sections"] if part["html"]]
+
+    do(session, "unfold", part="cost")  # before there is a story
+    do(session, "select", quantity="w1")
+    assert written() == ["factors", "cost", "notes"]
+    before = session.state()["story"]
+    opened = {part["key"]: part["html"] for part in do(session, "unfold", part="deltas")["rest"]["sections"]}
+    assert 'data-name="δ_o1"' in opened["deltas"]
+    assert session.state()["story"] == before
+    do(session, "unfold", part="cost", on=False)
+    assert written() == ["factors", "deltas", "notes"]
+    do(session, "select", quantity="w5")
+    assert written() == ["factors", "deltas"]
+    assert "deltas" in refused(session, "unfold", part="delta")
 
 
 def test_a_story_is_told_again_when_the_network_has_changed(session: Session) -> None:

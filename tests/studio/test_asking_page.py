@@ -82,6 +82,33 @@ def test_each_face_can_be_shown_alone(page: Page) -> None:
     assert page.locator(visible % "numbers").count() > 0
 
 
+def test_a_folded_part_is_written_when_it_is_opened_and_stays_open(
+    page: Page, served: Served, mazur: bs.Formulas
+) -> None:
+    choose(page, "w1")
+    page.wait_for_selector("details[data-section=deltas]")
+    assert page.locator("details[data-section=deltas] math").count() == 0
+    page.click("[data-section=deltas] summary")
+    page.wait_for_selector('details[data-section=deltas] [data-face=symbols] [data-name="δ_o1"]')
+    assert page.locator("[data-section=cost] td").count() == 0
+    factors = page.query_selector("[data-section=factors]")
+    page.click("[data-section=cost] summary")
+    page.wait_for_selector("details[data-section=cost] td")
+    assert factors is not None
+    assert factors.is_visible()
+    choose(page, "w5")
+    page.wait_for_selector('details[data-section=deltas]:not(:has([data-name="δ_h1"])) [data-name="δ_o1"]')
+    page.click("[data-section=deltas] summary")
+    served.waits_for(lambda state: [part["key"] for part in state["rest"]["sections"] if part["html"]][1:] == ["cost"])
+    page.reload()
+    page.wait_for_selector("details[data-section=cost][open] td")
+    assert page.locator("details[data-section=deltas][open]").count() == 0
+    page.click("[data-section=deltas] summary")
+    page.wait_for_selector('details[data-section=deltas] [data-name="δ_o1"]')
+    value = next(delta.chain.value for delta in mazur.explain("w5").deltas if delta.name == "δ_o1")
+    assert f"{value:.6g}" in page.inner_text("details[data-section=deltas]")
+
+
 @pytest.mark.parametrize(
     ("tab", "begins"), [("text", "dL/dw1"), ("latex", "{"), ("mathml", "<section"), ("python", '"""')]
 )
@@ -115,7 +142,7 @@ def test_one_row_or_the_batch(page: Page, served: Served) -> None:
     page.click("[data-choice=batch]")
     page.wait_for_selector("[data-choice=batch][aria-pressed=true]")
     assert served.session.state()["story"]["over"] == "batch"
-    assert page.locator("details[data-section=batch]").count() == 1
+    page.wait_for_selector("details[data-section=batch]")
 
 
 def test_the_nudge_test_and_the_tangent(page: Page, served: Served, mazur: bs.Formulas) -> None:

@@ -97,12 +97,12 @@ class Section:
     blocks: tuple[Block, ...] = field(repr=False)
 
 
-def sections(story: Story, without: Collection[str] = ()) -> tuple[Section, ...]:
-    """Return the parts of a story that have something to say, in order, but for those of some keys."""
+def sections(story: Story, without: Collection[str] = (), only: Collection[str] | None = None) -> tuple[Section, ...]:
+    """Return the parts of a story that have something to say, in order: all, or those of some keys, but for others."""
     nothing_to_derive = story.path_count == 0 or story.by == story.of
     found = []
     for title, part in PARTS:
-        if part.__name__ in without:
+        if part.__name__ in without or (only is not None and part.__name__ not in only):
             continue
         if not nothing_to_derive or part in (question, notes):
             blocks = tuple(part(story))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from backstory.errors import ConfigurationError
+from backstory.errors import ConfigurationError, unknown
 from backstory.studio import equations, stories
 from backstory.studio.drawing import Kept, kept_units
 from backstory.studio.exercises import Lesson, quiz
+from backstory.studio.subject import finite
 
 if TYPE_CHECKING:
     from backstory.studio.subject import Subject
@@ -25,6 +26,8 @@ class Asking:
     _subject: Subject
     _state: State
     _lesson: Lesson | None = None
+    _opened: frozenset[str] = frozenset()
+    """The folded parts of stories that are written, as a reader has opened them."""
 
     def _put(self, **changed: Any) -> None:
         raise NotImplementedError
@@ -32,7 +35,7 @@ class Asking:
     def _draw(self, kept: Kept | None = None) -> None:
         raise NotImplementedError
 
-    def _show(self) -> None:
+    def _values(self, mean_loss: float | None) -> State:
         raise NotImplementedError
 
     @property
@@ -50,12 +53,25 @@ class Asking:
             over = before["over"] if before else "batch" if self._subject.kind == "formulas" else "row"
         story = stories.asked(self._subject, self._row, quantity, over, self._convention)
         told = stories.told(self._subject, self._row, story, quantity, over)
-        if not self._state["net"]["whole"]:
-            self._draw(kept_units(story))
-            self._show()
         self._put(story=told, written=None, nudge=None)
+        if not self._state["net"]["whole"]:
+            self._see(kept_units(story))
+        self._put(rest=stories.rest(story, told["id"], self._opened))
         if self._state.get("tangent"):
             self.tangent()
+
+    def unfold(self, part: str, on: bool = True) -> None:
+        """Write a folded part of the story, and of those that come after it; or no longer."""
+        if part not in stories.FOLDED:
+            raise unknown("folded part of a story", part, stories.FOLDED)
+        self._opened = self._opened | {part} if on else self._opened - {part}
+        if (rest := self._state.get("rest")) and not on:
+            shut = [{**each, "html": None} if each["key"] == part else each for each in rest["sections"]]
+            self._put(rest={**rest, "sections": shut})
+        elif rest:
+            told = self._required_story()
+            story = stories.asked(self._subject, self._row, told["quantity"], told["over"], self._convention)
+            self._put(rest=stories.rest(story, told["id"], self._opened))
 
     def write(self, form: str) -> None:
         """Write the story another way: "text", "latex", "mathml" or "python"."""
@@ -98,6 +114,13 @@ class Asking:
         lesson.solved = True
         self._put(exercise=lesson.state())
 
+    def _see(self, kept: Kept) -> None:
+        """Let these units of a large network be seen, with their values."""
+        self._draw(kept)
+        known = self._state["values"]
+        mean_loss = known["mean_loss"] if known["step"] == self._subject.steps else finite(self._subject.loss())
+        self._put(values=self._values(mean_loss))
+
     def _required_story(self) -> State:
         """Return the story on the page, told again where the network has moved on."""
         told: State | None = self._state.get("story")
@@ -118,7 +141,9 @@ class Asking:
             return
         quantity, over = before["quantity"], before["over"]
         story = stories.asked(self._subject, self._row, quantity, over, self._convention)
-        self._put(story=stories.told(self._subject, self._row, story, quantity, over), written=None)
+        told = stories.told(self._subject, self._row, story, quantity, over)
+        self._put(story=told, written=None)
+        self._put(rest=stories.rest(story, told["id"], self._opened))
         if test := self._state.get("nudge"):
             self.nudge(test["h"])
         if drawn := self._state.get("tangent"):
@@ -133,11 +158,12 @@ class Asking:
 
     def _nothing_asked(self) -> State:
         """Return the keys as they are when another network comes on the stage."""
-        return {"story": None, "check": None, "written": None, "nudge": None, "tangent": None}
+        return {"story": None, "rest": None, "check": None, "written": None, "nudge": None, "tangent": None}
 
 
 ANSWERS = (
     Asking.select,
+    Asking.unfold,
     Asking.write,
     Asking.nudge,
     Asking.tangent,

@@ -21,12 +21,10 @@ TOGETHER, PATIENCE = 24, 0.04
 """Steps that a chunk of slow steps may hold, and its seconds: every chunk packs the weights and wakes threads anew."""
 FRAME = 0.1
 """Seconds between two frames of a training run: at most 10 frames a second go down."""
-_FRAMES, _NOTES = 0.12, 0.06
-"""The share of a run's time that frames may take, and the recording of steps."""
+_FRAMES = 0.1
+"""The share of a run's time that frames may take; each records its step."""
 _HEAD_START = 0.06
-"""Seconds that recording may take at first: the first steps are the ones worth seeing singly."""
-_APART = 0.02
-"""Seconds between two recorded steps after that."""
+"""Seconds that recording may take beside: the first steps are the ones worth seeing singly."""
 
 
 class Turns:
@@ -110,7 +108,7 @@ class _Run:
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
-        self.started = self.last_frame = self.last_note = time.perf_counter()
+        self.started = self.last_frame = time.perf_counter()
         self.frame_cost = self.note_cost = 0.0
         self.per_step = CHUNK
         self.owed = 1.0
@@ -131,25 +129,16 @@ class _Run:
         return 0.0 if speed is None else min(0.02, max(0.0, 1 - self.owed) / speed)
 
     def _take(self, n: int) -> None:
-        recording = self.recording
-        if self.note_cost < _HEAD_START:
+        recording, beginning = self.recording, self.note_cost < _HEAD_START
+        if beginning:
             n = min(n, max(1, recording.due_in()))
         before = time.perf_counter()
         recording.take(n)
-        took = time.perf_counter() - before
-        self.per_step = max(took / n, 1e-8) if n > 1 else 0.5 * (self.per_step + took)
-        if self._may_note() and not recording.due_in():
-            before = time.perf_counter()
+        after = time.perf_counter()
+        self.per_step = max((after - before) / n, 1e-8) if n > 1 else 0.5 * (self.per_step + after - before)
+        if beginning and not recording.due_in():
             recording.note()
-            self.last_note = time.perf_counter()
-            self.note_cost += self.last_note - before
-
-    def _may_note(self) -> bool:
-        """Whether recording has not had its share of the time."""
-        now = time.perf_counter()
-        if self.note_cost < _HEAD_START:
-            return True
-        return now - self.last_note >= _APART and self.note_cost <= _HEAD_START + _NOTES * (now - self.started)
+            self.note_cost += time.perf_counter() - after
 
     def frame_due(self) -> bool:
         """Whether something new may be shown."""
@@ -157,8 +146,9 @@ class _Run:
         return past >= max(FRAME, self.frame_cost / _FRAMES) and self.shown != self.recording.subject.steps
 
     def timed_frame(self, frame: Callable[[], None]) -> None:
-        """Show the present step."""
+        """Record the present step, whose figures are computed for the frame anyway, and show it."""
         before = time.perf_counter()
+        self.recording.note()
         frame()
         self.last_frame = time.perf_counter()
         self.frame_cost = self.last_frame - before

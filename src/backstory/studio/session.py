@@ -25,8 +25,10 @@ unit      a unit's own formulas: name, step, row, html; or null
 scrub     a pass in slow motion: step, row, stages (phase, title, nodes, lines, html); or null
 numbers   the parameters' table: step, row, of, total, rows (address, value, gradient, difference, error, rounding),
           largest gradients first, at most `numbers.MOST_ROWS`; or null
-story     quantity, of, by, over ("row" or "batch"), value, step, row, symbol, answer (html), sections (key, title,
-          html), deltas (from a delta's name to its weighted sum), paths (see `stories.paths`), movable; or null
+story     id (raised when it is told anew), quantity, of, by, over ("row" or "batch"), value, step, row, symbol, answer
+          (html), sections (key, title, html: what is told first), paths (see `stories.paths`), movable; or null
+rest      what follows the story: id (the story's), sections (key, title, html; null where it is folded and was not
+          opened), deltas (from a delta's name to its weighted sum); or null
 written   the story another way: quantity, form ("text", "latex", "mathml", "python"), step, text; or null
 nudge     the nudge test: quantity, by, of, h, step, trials (h, change, promised, error), verdict, sentence; or null
 tangent   the loss along the story's quantity: quantity, over, of, by, step, value, loss, anchor (value, loss,
@@ -65,7 +67,20 @@ from backstory.studio.units import told_unit
 State = dict[str, Any]
 KEYS = (
     *("options", "setup", "table", "data", "net", "values", "outputs", "training", "history"),
-    *("unit", "scrub", "numbers", "story", "written", "nudge", "tangent", "check", "exercise", "copied", "notice"),
+    *(
+        "unit",
+        "scrub",
+        "numbers",
+        "story",
+        "rest",
+        "written",
+        "nudge",
+        "tangent",
+        "check",
+        "exercise",
+        "copied",
+        "notice",
+    ),
     "refused",
 )
 """What the state consists of; the table above says what each holds."""
@@ -153,13 +168,17 @@ class Session(Asking, Playing, Sharing):
         history = self._recording.history()
         here = history["steps"].index(self._subject.steps) if self._subject.steps in history["steps"] else None
         loss = history["loss"][here] if here is not None else finite(self._subject.loss())
-        values = {"net": self._pictures, "step": self._subject.steps, **self._subject.numbers(self._row)}
         self._put(
-            values={**values, "mean_loss": loss},
+            values=self._values(loss),
             training=self._training(),
             history=history | {"stuck": self._stuck()},
             outputs=self._outputs.now(self._row),
         )
+
+    def _values(self, mean_loss: float | None) -> State:
+        """Return the values of the row that is looked at, as the key `values` holds them."""
+        numbers = self._subject.numbers(self._row)
+        return {"net": self._pictures, "step": self._subject.steps, **numbers, "mean_loss": mean_loss}
 
     def _stuck(self) -> list[State]:
         """Return the units that are stuck; while training runs they are looked for once a second."""

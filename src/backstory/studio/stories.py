@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from backstory.errors import ConfigurationError, unknown
@@ -11,7 +12,7 @@ from backstory.expressions import Name, Partial
 from backstory.story.address import read_address
 from backstory.story.mathml import Blocks, page
 from backstory.story.nudge import nudge_by
-from backstory.story.page import Equation, counted, percent, sections
+from backstory.story.page import PARTS, Equation, Section, counted, percent, sections
 from backstory.story.story import Story
 from backstory.studio.symbols import symbol_class
 
@@ -29,8 +30,13 @@ FORMS: dict[str, Callable[[Story], str]] = {
     "python": Story.to_python,
 }
 """The other ways in which a story can be written."""
-_LATER = ("nudge",)
-"""Parts that take long and are asked for by themselves."""
+FIRST = ("question", "paths", "chain")
+"""Parts of a story that are told at once; the others follow when these are on their way to the page."""
+FOLDED = ("deltas", "batch", "softmax", "update", "stale", "cost")
+"""Parts that are written only when a reader opens them."""
+_LATER = tuple(part.__name__ for _, part in PARTS if part.__name__ not in (*FIRST, "nudge"))
+"""Parts that follow; the nudge test takes long and is asked for by itself."""
+_NUMBERS = count(1)
 _POINTS = 41
 _STRONGEST_UNITS = 6
 
@@ -40,6 +46,7 @@ def told(subject: Subject, row: int, story: Story, quantity: str, over: str) -> 
     kind = symbol_class(story.graph)
     blocks = Blocks(story.named, kind)
     return {
+        "id": next(_NUMBERS),
         "quantity": quantity,
         "of": story.of,
         "by": story.by,
@@ -49,14 +56,26 @@ def told(subject: Subject, row: int, story: Story, quantity: str, over: str) -> 
         "row": story.batch.row if story.batch else row,
         "symbol": blocks.inline(story.symbol),
         "answer": blocks.inline(Equation(story.symbol, (story.value,))),
-        "sections": [
-            {"key": part.key, "title": part.title, "html": page([part], story.named, kind)}
-            for part in sections(story, without=_LATER)
-        ],
-        "deltas": {delta.name: delta.of for delta in story.deltas},
+        "sections": [_section(part, story, kind, ("paths",)) for part in sections(story, only=FIRST)],
         "paths": paths(story, blocks),
         "movable": is_parameter(subject, story.by),
     }
+
+
+def rest(story: Story, id: int, opened: Collection[str]) -> State:
+    """Return what follows a story of that id as the key `rest` holds it; what is folded is written where it is open."""
+    kind = symbol_class(story.graph)
+    shut = [key for key in FOLDED if key not in opened]
+    return {
+        "id": id,
+        "sections": [_section(part, story, kind, shut) for part in sections(story, only=_LATER)],
+        "deltas": {delta.name: delta.of for delta in story.deltas},
+    }
+
+
+def _section(part: Section, story: Story, kind: Callable[[str], str], unwritten: Collection[str]) -> State:
+    html = None if part.key in unwritten else page([part], story.named, kind)
+    return {"key": part.key, "title": part.title, "html": html}
 
 
 def asked(subject: Subject, row: int, quantity: str, over: str, convention: str = "") -> Story:

@@ -50,9 +50,13 @@ export function newId(word) {
 /** Make nodes of what the server's own printers wrote; nothing in it runs, and it holds no person's markup. */
 export function fragment(markup) {
   const found = document.createDocumentFragment();
-  const parsed = new DOMParser().parseFromString(markup, "text/html").body;
-  found.append(...[...parsed.childNodes].map((node) => document.importNode(node, true)));
+  found.append(...new DOMParser().parseFromString(markup, "text/html").body.childNodes); // which adopts them
   return found;
+}
+
+/** Call when what was just changed has been painted. */
+export function afterwards(call) {
+  requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(call)));
 }
 
 /** Write a number to a few digits, as the stories do. */

@@ -1,11 +1,11 @@
 /** Why a gradient is what it is: its story, every factor linked with the picture, and ways to check it. */
-import { fragment, html, set, short } from "./dom.js";
+import { afterwards, fragment, html, set, short } from "./dom.js";
 import { betweenLight, pathsTable } from "./paths.js";
 import { tangentView } from "./tangent.js";
 
 const FACES = { symbols: "Symbols", formulas: "Formulas", numbers: "Numbers" };
 const FORMS = { story: "Story", text: "Text", latex: "LaTeX", mathml: "MathML", python: "Python" };
-/** Parts that are opened when they are wanted. */
+/** Parts that are opened when they are wanted, and written only then. */
 const FOLDED = new Set(["deltas", "batch", "softmax", "update", "stale", "cost"]);
 
 /** @param {import("./dom.js").Model} model @returns {import("./dom.js").View} */
@@ -17,15 +17,18 @@ export function storyView(model) {
     (over) => model.send({ do: "select", quantity: model.get("story").quantity, over }));
   const faces = choiceButtons("Show", FACES, toggleFace);
   const tabs = tabList(FORMS, showForm);
-  const body = html("div", { class: "told-story" });
+  const first = html("div");
+  const rest = html("div");
+  const body = html("div", { class: "told-story" }, first, rest);
   const written = html("div", { class: "written", hidden: true });
   const check = tangentView(model);
   const all = html("div", {}, html("div", { class: "row" }, extent.element, faces.element), tabs.element, body, written, check.element);
   const element = html("section", { "data-part": "story", "aria-label": "Why" }, title, invitation, taken, all);
   const linked = linkedParts(model, body);
   const shownFaces = new Set(Object.keys(FACES));
-  const opened = new Set();
-  let told = null;
+  /** @type {Map<string, {html: string | null, element: Element}>} what stands in `rest` */
+  let parts = new Map();
+  let [told, seen, followed] = [null, false, null];
   let form = "story";
 
   function toggleFace(face) {
@@ -63,23 +66,47 @@ export function storyView(model) {
     told = story;
     title.replaceChildren("Why ", fragment(story.answer));
     element.dataset.quantity = story.quantity;
-    body.replaceChildren(...story.sections.map((part) => section(part, story)));
+    first.replaceChildren(...story.sections.map((part) => section(part, story)));
     linked.find(story);
     paintFaces();
   }
 
+  /** Put in what follows the story, once the story is seen; what has not changed stays. */
+  function follow(found) {
+    followed = found;
+    const before = parts;
+    parts = new Map(found.sections.map((part) => {
+      const known = before.get(part.key);
+      if (known?.html === part.html) return [part.key, known];
+      if (!FOLDED.has(part.key)) return [part.key, { html: part.html, element: section(part, told) }];
+      const element = known?.element ?? folded(part);
+      element.lastElementChild.replaceChildren(...(part.html === null ? [] : section(part, told).childNodes));
+      return [part.key, { html: part.html, element }];
+    }));
+    const wanted = [...parts.values()].map((part) => part.element);
+    if (wanted.length !== rest.childElementCount || wanted.some((part, place) => part !== rest.children[place])) rest.replaceChildren(...wanted);
+    rest.classList.remove("awaited");
+    linked.find(told, found.deltas);
+    for (const [part, { html, element }] of parts) if (html === null && element.open) model.send({ do: "unfold", part });
+  }
+
   function section(part, story) {
+    if (part.key === "paths") return html("section", { "data-section": part.key }, html("h3", {}, part.title), pathsTable(model, story));
     const made = fragment(part.html).firstElementChild;
     made.querySelector("h2")?.remove();
     if (part.key === "question") made.querySelector(".equation")?.remove();
     for (const table of made.querySelectorAll("table")) table.parentElement.classList.add("scroll");
-    if (part.key === "paths") made.replaceChildren(pathsTable(model, story));
     if (part.key === "factors") for (const row of made.querySelectorAll("tr:has(td)")) set(row, { tabindex: 0 });
-    if (!part.title) return made;
-    if (!FOLDED.has(part.key)) return made.prepend(html("h3", {}, part.title)), made;
-    const folded = html("details", { "data-section": part.key, open: opened.has(part.key),
-      toggle: () => (folded.open ? opened.add(part.key) : opened.delete(part.key)) }, html("summary", {}, part.title), made);
-    return folded;
+    if (part.title && !FOLDED.has(part.key)) made.prepend(html("h3", {}, part.title));
+    return made;
+  }
+
+  /** A part that is asked for when it is opened. */
+  function folded(part) {
+    const details = html("details", { "data-section": part.key, open: part.html !== null, toggle: () => {
+      if (!details.open || parts.get(part.key)?.html === null) model.send({ do: "unfold", part: part.key, on: details.open });
+    } }, html("summary", {}, part.title), html("section", { "data-section": part.key }));
+    return details;
   }
 
   function paintTaken(story) {
@@ -98,10 +125,19 @@ export function storyView(model) {
     if (!story) {
       title.replaceChildren("Why");
       delete element.dataset.quantity;
+      rest.replaceChildren();
+      parts = new Map();
       told = null;
       return;
     }
-    if (told !== story) tell(story);
+    if (told !== story) {
+      rest.classList.toggle("awaited", told?.quantity !== story.quantity || told.over !== story.over);
+      tell(story);
+      seen = false;
+      afterwards(() => (seen = true, update()));
+    }
+    const others = model.get("rest");
+    if (seen && others?.id === story.id && followed !== others) follow(others);
     extent.element.hidden = (model.get("net")?.rows ?? 1) < 2;
     extent.press([story.over]);
     paintTaken(story);
@@ -109,18 +145,18 @@ export function storyView(model) {
     check.update();
     linked.light(model.get("lit"));
   }
-  return { element, keys: ["story", "written", "training", "lit", ...check.keys], update };
+  return { element, keys: ["story", "rest", "written", "training", "lit", ...check.keys], update };
 }
 
 /** Find names and factors in the formulas again: what is pointed at lights the picture, and the other way round. */
 function linkedParts(model, body) {
   let parts = [];
-  let story = null;
+  let [story, deltas] = [null, {}];
 
   const lightOf = (part) => {
     const { name, source, target } = part.dataset;
     const routes = story.paths.listed.map((path) => path.nodes);
-    const meant = name && (story.deltas[name] ?? name);
+    const meant = name && (deltas[name] ?? name);
     if (meant) return { nodes: [meant], lines: [meant], edges: [] };
     return betweenLight(routes, source, target);
   };
@@ -133,11 +169,11 @@ function linkedParts(model, body) {
   for (const name of ["pointerover", "focusin"]) body.addEventListener(name, pointed);
   for (const name of ["pointerleave", "focusout"]) body.addEventListener(name, () => model.set("lit"));
 
-  function find(told) {
-    story = told;
+  function find(told, known = {}) {
+    [story, deltas] = [told, known];
     parts = [...body.querySelectorAll("[data-source], [data-name]")].map((part) => {
       const { name, source, target } = part.dataset;
-      return { part, edge: source === undefined ? null : `${source}>${target}`, name: name && (story.deltas[name] ?? name) };
+      return { part, edge: source === undefined ? null : `${source}>${target}`, name: name && (deltas[name] ?? name) };
     });
   }
 

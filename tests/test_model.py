@@ -335,7 +335,7 @@ def rewritten_header(path: Path, change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 3}, "has format 3, and this version of backstory reads up to 2. Upgrade backstory"),
+        ({"format": 4}, "has format 4, and this version of backstory reads up to 3. Upgrade backstory"),
         ({"format": None}, "has format None"),
         ({"spec": {"sizes": [10**9, 10**9]}}, "describes no network"),
         ({"spec": None}, "describes no network"),

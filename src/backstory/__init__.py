@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from backstory.functions import Normal as Normal
     from backstory.functions import Quantile as Quantile
     from backstory.functions import Uniform as Uniform
+    from backstory.functions.front import Periodic as Periodic
     from backstory.model.formulas import Formulas as Formulas
     from backstory.model.imports import from_keras as from_keras
     from backstory.model.imports import from_onnx as from_onnx
@@ -95,6 +96,7 @@ _HOMES = {
     "backstory.estimators": "MLPClassifier MLPRegressor",
     "backstory.functions": "Activation BinaryCrossEntropy Constant CrossEntropy ELU Elastic Huber L1 L2 LeakyReLU Loss "
     "Normal Quantile Uniform",
+    "backstory.functions.front": "Periodic",
     "backstory.model.formulas": "Formulas",
     "backstory.model.imports": "from_keras from_onnx from_sklearn from_torch",
     "backstory.model.network": "Gradients Network from_npz load",

@@ -43,6 +43,7 @@ def from_network(net: Network, X: Any, y: Any, sample_weight: Any = None, gradie
         Derivatives by w1, b1, w2, b2, ... in that order, or an object with `weights` and `biases`; by default those
         that the network gives.
     """
+    net._refuse_parts("An audit")
     twin = in_float64(net)
     spec = twin.spec
     rows, aims, weight = twin._batch(X, y, sample_weight)

@@ -23,7 +23,8 @@ class UpdateRule:
     """An optimizer as the engines see it: formulas for one parameter w with gradient g, applied elementwise.
 
     The assignments are evaluated in order. They may use ``w``, ``g`` (penalty included, after clipping), ``t`` (the
-    1-based step), ``learning_rate`` (of this step), ``decay`` (the decoupled weight decay: 0 for biases), ``loss``
+    1-based step), ``learning_rate`` (of this step and array), ``decay`` (the decoupled weight decay of this step and
+    array: 0 for all but weights unless asked for), ``loss``
     (data loss plus penalty), ``gradient_norm_squared`` and ``gradient_max`` (over every parameter that is not frozen),
     the `constants`, and the slots.
     """
@@ -64,6 +65,10 @@ class Chunk:
     frozen: tuple[bool, ...]  # one per parameter array in flat order: W1, b1, W2, b2, ...
     record: bool  # gradient norms and penalty at the last batch of each epoch
     penalty_rows: float = 0.0  # with a mean: the weight of a batch that has the penalty as it is; see `strength`
+    rates: tuple[float, ...] = ()  # factors of the learning rate, one per parameter array; empty: all 1
+    decays: tuple[float, ...] = ()  # factors of the rule's decay likewise; empty: 1 for weights, 0 for all else
+    decay_shares: float | Array = 1.0  # what the rule's decay is multiplied by at every step, or (steps,) float64
+    dropout_shares: float | Array = 1.0  # what `dropout` is multiplied by likewise, at most 1
 
     @property
     def batches(self) -> int:
@@ -114,9 +119,12 @@ class Moment:
     step: int  # t, from 1
     learning_rate: float
     frozen: tuple[bool, ...]  # one per parameter array in flat order
-    loss: float = 0.0  # data loss plus penalty; this and what follows where the rule asks for the whole gradient
+    loss: float = 0.0  # data loss plus penalty; this and the next two where the rule asks for the whole gradient
     norm_squared: float = 0.0
     largest: float = 0.0
+    rates: tuple[float, ...] = ()  # as in a `Chunk`
+    decays: tuple[float, ...] = ()
+    decay_share: float = 1.0
 
 
 class Engine(Protocol):

@@ -140,6 +140,11 @@ class Engine:
     """
 
     def __init__(self, spec: Spec) -> None:
+        if not spec.is_plain:
+            raise ConfigurationError(
+                "The native engine runs networks of dense layers alone so far. Use engine='reference' for embeddings, "
+                "scales and parametric activations."
+            )
         module = native_module()
         penalty = spec.penalty
         build = module.Program32 if spec.dtype == "float32" else module.Program64

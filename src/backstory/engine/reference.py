@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, Moment, UpdateRule
 from backstory.engine.counter import dropout_keep, permutations
+from backstory.engine.parts import blend, through_front
 from backstory.expressions import evaluate
 from backstory.functions import Activation
-from backstory.network.spec import Spec
+from backstory.network.spec import Spec, group_of, layer_of
 
 Floats = NDArray[np.float64]
 Backward = Callable[[Floats], Floats]
@@ -232,22 +233,24 @@ class Engine:
         spec = self.spec
         X, y = chunk.X[batch], _dense_targets(chunk.y[batch], spec.n_out)
         weights = None if chunk.sample_weight is None else chunk.sample_weight[batch]
+        share = float(np.broadcast_to(chunk.dropout_shares, chunk.steps)[step])
+        rates = tuple(rate * share for rate in chunk.dropout)
         keeps = [
             dropout_keep(chunk.seed, epoch, batch, layer, spec.sizes[layer], rate) if rate else None
-            for layer, rate in enumerate(chunk.dropout, start=1)
+            for layer, rate in enumerate(rates, start=1)
         ]
-        run = _Run(spec, theta, X, keeps, chunk.dropout)
-        share = _shares(spec, len(batch), weights)
+        run = _Run(spec, theta, X, keeps, rates)
+        shares = _shares(spec, len(batch), weights)
         rows, backward = loss_of_rows(spec, run.z, y)
-        run.backward(share[:, None] * backward())
+        run.backward(shares[:, None] * backward())
         forward_values = [(layer, a) for layer, a in enumerate([*run.values[1:], run.z], start=1)]
         failure = (
-            _first_failure(step, "input", [(0, run.values[0])], batch)
+            _first_failure(step, "input", [(0, run.X)], batch)
             or _first_failure(step, "activation", forward_values, batch)
             or _first_failure(step, "loss", [(0, rows[:, None])], batch)
             or _first_failure(step, "delta", list(enumerate(run.deltas, start=1))[::-1], batch)
         )
-        return failure, float(share @ rows), run.gradient
+        return failure, float(shares @ rows), run.gradient
 
     def _per_row(self, parameters: Array, X: Array, y: Array) -> _Run:
         with np.errstate(all="ignore"):
@@ -274,15 +277,21 @@ class _Run:
     ) -> None:
         self.spec = spec
         theta = parameters.astype(np.float64)
-        self.values: list[Floats] = [X.astype(np.float64)]  # a^0 ... a^(L-1), after dropout
+        arrays = named_arrays(spec, theta)
+        self.X = X.astype(np.float64)
+        self.values: list[Floats] = [self.X]  # a^0 ... a^(L-1), after dropout
+        self._through_front: Callable[[Floats], tuple[Floats, dict[str, Floats]]] | None = None
+        if spec.front is not None:
+            self.values[0], self._through_front = through_front(spec.front, arrays, self.X, NUMPY)
         self._backwards: list[tuple[Callable[[Floats], tuple[Floats, Floats, Floats]], list[Backward]]] = []
+        self._gradients: dict[str, Floats] = {}
         for layer, (W, b) in enumerate(layer_arrays(spec, theta), start=1):
             self.z, through_dense = dense(self.values[-1], W, b)
             through: list[Backward] = []
             self._backwards.append((through_dense, through))
             if layer == spec.n_layers:
                 break
-            a, through_activation = activate(spec.activations[layer - 1], self.z)
+            a, through_activation = self._activate(layer, self.z, arrays.get(f"alpha{layer}"))
             through.append(through_activation)
             keep = keeps[layer - 1] if keeps else None
             if keep is not None:
@@ -290,19 +299,33 @@ class _Run:
                 through.append(through_dropout)
             self.values.append(a)
 
+    def _activate(self, layer: int, z: Floats, alpha: Floats | None) -> tuple[Floats, Backward]:
+        """A hidden layer's activation, whose way back notes the gradient of its alpha where it has one."""
+        f, through_f = activate(self.spec.activations[layer - 1], z)
+        if alpha is None:
+            return f, through_f
+        a, through_blend = blend(alpha, z, f, through_f, NUMPY)
+
+        def backward(da: Floats) -> Floats:
+            dz, self._gradients[f"alpha{layer}"] = through_blend(da)
+            return dz
+
+        return a, backward
+
     def backward(self, dz: Floats) -> _Run:
         """Carry dz of the output back to every parameter and to the inputs."""
         self.deltas: list[Floats] = []
-        gradients: list[Floats] = []
-        for through_dense, through in reversed(self._backwards):
+        found = self._gradients
+        for layer, (through_dense, through) in reversed(list(enumerate(self._backwards, start=1))):
             for step in reversed(through):
                 dz = step(dz)
             self.deltas.insert(0, dz)
-            dX, dW, db = through_dense(dz)
-            gradients = [dW.ravel(), *([db] if self.spec.biases else []), *gradients]
-            dz = dX
+            dz, found[f"w{layer}"], found[f"b{layer}"] = through_dense(dz)
         self.dX = dz
-        self.gradient = np.concatenate(gradients)
+        if self._through_front is not None:
+            self.dX, own = self._through_front(dz)
+            found.update(own)
+        self.gradient = np.concatenate([found[name].ravel() for name, _, _ in self.spec.layout])
         return self
 
 
@@ -319,7 +342,11 @@ class _Update:
         chunk = self.chunk
         g, norm_squared, largest = clipped(g, self.rule.free, chunk.clip_norm, chunk.clip_value)
         rate = float(np.broadcast_to(chunk.learning_rates, chunk.steps)[step])
-        moment = Moment(chunk.first_step + step + 1, rate, chunk.frozen, loss, norm_squared, largest)
+        share = float(np.broadcast_to(chunk.decay_shares, chunk.steps)[step])
+        number = chunk.first_step + step + 1
+        moment = Moment(
+            number, rate, chunk.frozen, loss, norm_squared, largest, chunk.rates, chunk.decays, decay_share=share
+        )
         return self.rule(theta, slots, g, moment)
 
 
@@ -349,7 +376,7 @@ class _Rule:
     def __init__(self, spec: Spec, rule: UpdateRule, frozen: tuple[bool, ...]) -> None:
         self.rule = rule
         self.free = free_mask(spec, frozen)
-        self.decay = np.where(weight_mask(spec), rule.weight_decay, 0.0)
+        self.spec = spec
 
     def __call__(
         self, theta: Floats, slots: Mapping[str, Floats], g: Floats, moment: Moment
@@ -360,8 +387,8 @@ class _Rule:
             "w": theta,
             "g": g,
             "t": float(moment.step),
-            "learning_rate": moment.learning_rate,
-            "decay": self.decay,
+            "learning_rate": moment.learning_rate * (spread(self.spec, moment.rates) if moment.rates else 1.0),
+            "decay": self.rule.weight_decay * moment.decay_share * decay_factors(self.spec, moment.decays),
             "loss": moment.loss,
             "gradient_norm_squared": moment.norm_squared,
             "gradient_max": moment.largest,
@@ -372,33 +399,48 @@ class _Rule:
         return new, {name: np.where(self.free, values[name], old) for name, old in slots.items()}
 
 
+def named_arrays(spec: Spec, parameters: Array) -> dict[str, Array]:
+    """Every parameter array by its name, as a view of the flat parameters."""
+    return {name: parameters[at : at + int(np.prod(shape))].reshape(shape) for name, at, shape in spec.layout}
+
+
 def layer_arrays(spec: Spec, parameters: Array) -> list[tuple[Array, Array | None]]:
     """(W, b) of each layer as views of the flat parameters; b is None without biases."""
-    arrays = [parameters[start : start + int(np.prod(shape))].reshape(shape) for _, start, shape in spec.layout]
-    return list(zip(arrays[::2], arrays[1::2], strict=True)) if spec.biases else [(W, None) for W in arrays]
+    arrays = named_arrays(spec, parameters)
+    return [(arrays[f"w{layer}"], arrays.get(f"b{layer}")) for layer in range(1, spec.n_layers + 1)]
+
+
+def spread(spec: Spec, factors: tuple[Any, ...]) -> NDArray[Any]:
+    """One value per parameter array as one per parameter, in flat order."""
+    sizes = [int(np.prod(shape)) for _, _, shape in spec.layout]
+    return np.repeat(np.array(factors), np.array(sizes))
 
 
 def weight_mask(spec: Spec) -> NDArray[np.bool_]:
-    """True at the weights of the flat parameters, False at the biases."""
-    return np.concatenate([np.full(int(np.prod(shape)), name[0] == "w") for name, _, shape in spec.layout])
+    """True at the weights of the flat parameters, False at all else."""
+    return spread(spec, tuple(group_of(name) == "weights" for name, _, _ in spec.layout))
+
+
+def decay_factors(spec: Spec, decays: tuple[float, ...]) -> NDArray[Any]:
+    """What a rule's decay is multiplied by at each of the flat parameters: as asked for, or 1 at the weights."""
+    return spread(spec, decays) if decays else weight_mask(spec)
 
 
 def free_mask(spec: Spec, frozen: tuple[bool, ...]) -> NDArray[np.bool_]:
     """True at the flat parameters that training may change; `frozen` has one entry per array W1, b1, W2, ..."""
-    arrays = zip(spec.layout, frozen, strict=True)
-    return np.concatenate([np.full(int(np.prod(shape)), not fixed) for (_, _, shape), fixed in arrays])
+    return ~spread(spec, frozen)
 
 
 def layer_norms(spec: Spec, gradient: Array) -> list[float]:
-    """The norm of each layer's part of a flat gradient, weights and biases together."""
+    """The norm of each layer's part of a flat gradient, all its parameters together; the front's count to the first."""
     squares: dict[int, float] = {}
     for layer, values in _arrays_by_layer(spec, gradient):
         squares[layer] = squares.get(layer, 0.0) + float(np.sum(values.astype(np.float64) ** 2))
-    return [float(np.sqrt(square)) for square in squares.values()]
+    return [float(np.sqrt(squares[layer])) for layer in range(1, spec.n_layers + 1)]
 
 
 def _arrays_by_layer(spec: Spec, flat: Array) -> list[tuple[int, Array]]:
-    return [(int(name[1:]), flat[start : start + int(np.prod(shape))]) for name, start, shape in spec.layout]
+    return [(layer_of(name), flat[start : start + int(np.prod(shape))]) for name, start, shape in spec.layout]
 
 
 def _first_failure(

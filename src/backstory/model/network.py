@@ -21,12 +21,14 @@ from backstory.engine.contract import Chunk
 from backstory.engine.native import Engine as NativeEngine
 from backstory.errors import ConfigurationError, DataError, ModelFileError, unknown
 from backstory.functions import Activation, Loss, Penalty
+from backstory.functions.front import Periodic
 from backstory.network import file
-from backstory.network.parameters import aligned_zeros, initialize, views
+from backstory.network.parameters import Embedding, aligned_zeros, initialize, other_views, views
 from backstory.network.spec import Spec
 from backstory.training import arguments, lbfgs
 from backstory.training.callbacks import read_callbacks, read_early_stopping
 from backstory.training.checkpoints import read_checkpoint
+from backstory.training.groups import factors
 from backstory.training.history import History
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
 from backstory.training.schedules import Plan, Schedule, count, flag
@@ -56,11 +58,20 @@ class Gradients:
     biases : tuple of ndarray (n_out,); empty for a network without biases
     loss : float
         The loss they are the derivatives of, penalty included.
+    embedding : Embedding or None
+        By frequencies, phases, mixtures and shifts, where columns are embedded.
+    scale : ndarray or None
+        By the learned factors of columns.
+    alphas : tuple of ndarray (n_l,)
+        By the alphas of parametric activations, hidden layer by hidden layer.
     """
 
     weights: tuple[Array, ...]
     biases: tuple[Array, ...]
     loss: float
+    embedding: Embedding | None = None
+    scale: Array | None = None
+    alphas: tuple[Array, ...] = ()
 
 
 class _Steps(NamedTuple):
@@ -96,6 +107,15 @@ class Network:
     seed : int, optional
         For first weights, shuffling and dropout; drawn when not given, and kept in `seed`.
     dtype : {"float64", "float32"}
+    embedding : Periodic, optional
+        What columns of X become before the first layer; `embedding` then has its parameters.
+    scaling : bool
+        Whether the columns that the first layer reads are multiplied by learned factors, `scale`.
+    parametric : bool
+        Whether each hidden unit has a parameter alpha, ``a = (1 - alpha)*z + alpha*f(z)``; `alphas` has them by layer.
+    parametrization : {"standard", "neural_tangent"}
+        "neural_tangent" trains as if the layers were ``z = a_prev V/sqrt(n_in) + b`` with V beginning normal with
+        variance 1; `weights` are V/sqrt(n_in), so that everything else about the network is the same.
 
     Raises
     ------
@@ -130,8 +150,13 @@ class Network:
         initializer: Any = None,
         seed: int | None = None,
         dtype: Any = "float64",
+        embedding: Periodic | None = None,
+        scaling: bool = False,
+        parametric: bool = False,
+        parametrization: str = "standard",
     ) -> None:
-        spec = Spec.of(sizes, hidden, output, loss, penalty, reduction, biases, dtype)
+        parts = embedding, scaling, parametric, parametrization
+        spec = Spec.of(sizes, hidden, output, loss, penalty, reduction, biases, dtype, *parts)
         self._adopt(spec, read_seed(seed))
         initialize(spec, self.parameters, self.seed, initializer)
 
@@ -139,6 +164,7 @@ class Network:
         self.spec, self.seed = spec, seed
         self.parameters = aligned_zeros(spec.n_parameters, spec.dtype)
         self.weights, self.biases = views(spec, self.parameters)
+        self.embedding, self.scale, self.alphas = other_views(spec, self.parameters)
         self._engines: dict[str, Engine] = {}
         vars(self).pop("_bound", None)  # it has the parameters of before
         self._memory = Memory()
@@ -168,6 +194,14 @@ class Network:
                 f"{what} would go through {', '.join(self.folded)}, which the import folded into weights beside it: "
                 "the network predicts what the model did, but its weights are others. Do it where the model came from, "
                 "or set net.folded = () to take the network as it stands."
+            )
+
+    def _refuse_parts(self, what: str) -> None:
+        """Raise where the network has more than dense layers."""
+        if not self.spec.is_plain:
+            raise ConfigurationError(
+                f"{what} is there for networks of dense layers alone, and this one has embeddings, learned scales or "
+                "parametric activations. Leave these out to ask for it."
             )
 
     def _rows(self, X: Any) -> Array:
@@ -242,7 +276,8 @@ class Network:
             batch, most = self._batch(X, y, sample_weight), read_threads(threads)
             answer = turns.read(lambda: self._engine(engine).loss_and_gradient(self.parameters, *batch, most))
         found, flat = answer
-        return Gradients(*views(self.spec, flat), loss=found)
+        others = other_views(self.spec, flat)
+        return Gradients(*views(self.spec, flat), found, others.embedding, others.scale, others.alphas)
 
     def deltas(self, X: Any, y: Any, *, engine: str = "native") -> tuple[Array, ...]:
         """dL/dz of every unit of layers 1 ... L, each (n, n_l): per row, of that row's own loss, not divided by n."""
@@ -303,6 +338,7 @@ class Network:
         from backstory.model.stories import explain
 
         self._refuse_folded("A story")
+        self._refuse_parts("A story")
         chosen = None if optimizer is None else read_optimizer(optimizer)
         if isinstance(chosen, LBFGS):
             raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use SGD, or Adam.")
@@ -343,6 +379,7 @@ class Network:
         from backstory.model.checks import check
 
         self._refuse_folded("A check")
+        self._refuse_parts("A check")
         return check(self, equation, x, y)
 
     def gradient_flow(self, X: Any, y: Any) -> GradientFlow:
@@ -367,6 +404,7 @@ class Network:
         from backstory.model.flow import gradient_flow
 
         self._refuse_folded("The flow of gradients")
+        self._refuse_parts("The flow of gradients")
         return self._memory.turns.read(lambda: gradient_flow(self, X, y))
 
     def sample_gradients(self, X: Any, y: Any, weight: str) -> SampleGradients:
@@ -397,6 +435,7 @@ class Network:
         from backstory.model.flow import sample_gradients
 
         self._refuse_folded("Gradients by row")
+        self._refuse_parts("Gradients by row")
         return self._memory.turns.read(lambda: sample_gradients(self, X, y, weight))
 
     def explain_layer(self, layer: int) -> LayerStory:
@@ -428,6 +467,7 @@ class Network:
         from backstory.story.layer import LayerStory
 
         self._refuse_folded("The story of a layer")
+        self._refuse_parts("The story of a layer")
         spec = self.spec
         number = layer + spec.n_layers + 1 if isinstance(layer, int) and layer < 0 else layer
         if isinstance(layer, bool) or not isinstance(layer, int | np.integer) or not 1 <= number <= spec.n_layers:
@@ -502,6 +542,7 @@ class Network:
         chosen = read_optimizer(optimizer if optimizer is not None else self._memory.optimizer or Adam())
         if isinstance(chosen, LBFGS):
             raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use fit, or Adam.")
+        rate_factors, decays = factors(self.spec, chosen.rule())
         taken = self._memory.steps if self._memory.suits(chosen, self.parameters) else 0
         rates = chosen.schedule.rates(np.array([taken]), Plan(None, 1))
         self._memory.ready(chosen, self.parameters)
@@ -522,6 +563,8 @@ class Network:
             clip_value=None,
             frozen=(False,) * len(self.spec.layout),
             record=False,
+            rates=rate_factors,
+            decays=decays,
         )
         result = self._engine(engine).train(
             self.parameters, chosen.rule(), self._memory.state, chunk, read_threads(threads)
@@ -529,7 +572,7 @@ class Network:
         if result.failure is not None:
             raise divergence(result.failure, 1, 1, float(rates[0]), History())
         self._memory.steps += result.steps
-        if engine == "native" and not isinstance(chosen.learning_rate, Schedule):
+        if engine == "native" and not rate_factors and not isinstance(chosen.learning_rate, Schedule):
             native = self._native.stepper(self._bound, chosen.rule(), self._memory.state, chosen.learning_rate)
             self._steps = _Steps(native, chosen, self._memory.state)
         if result.interrupt is not None:
@@ -639,6 +682,7 @@ class Network:
         chosen = read_optimizer(optimizer)
         team, shards = sharding.read_shards(shards)
         if shards:
+            self._refuse_parts("Training in shards")
             self.seed = sharding.begin_alike(team, self.seed, self.parameters)
             sharding.require_arrays(X, class_weight, validation, shards)
         weights = sample_weight, class_weight
@@ -865,6 +909,7 @@ class Network:
         """The plain parts that every export reads, in another dtype where one is given."""
         from backstory.interop.trained import Trained
 
+        self._refuse_parts("An export")
         classes = None if self.classes is None else tuple(self.classes)
         trained = Trained(self.spec, self.parameters, self.seed, classes, self.table, self.folded)
         return trained if dtype is None else trained.astype(dtype)
@@ -913,6 +958,11 @@ class Network:
             parts.append(f"reduction={spec.reduction!r}")
         if not spec.biases:
             parts.append("biases=False")
+        if spec.embedding is not None:
+            parts.append(f"embedding={spec.embedding!r}")
+        parts += [f"{name}=True" for name in ("scaling", "parametric") if getattr(spec, name)]
+        if spec.parametrization != "standard":
+            parts.append(f"parametrization={spec.parametrization!r}")
         parts += [f"seed={self.seed}", f"dtype={spec.dtype!r}"]
         return f"Network({', '.join(parts)})"
 

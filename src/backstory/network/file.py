@@ -20,8 +20,9 @@ from backstory.errors import BackstoryError, ModelFileError
 from backstory.network.spec import Spec
 
 Array = NDArray[Any]
-FORMAT = 2
-"""Version of the format; a reader refuses newer ones. 2 brought tables whose columns are of several kinds."""
+FORMAT = 3
+"""Version of the format; a reader refuses newer ones. 2 brought tables whose columns are of several kinds, 3 networks
+with more than dense layers; a file says the oldest that can read it."""
 _READERS = {".onnx": "bs.from_onnx", ".npz": "bs.from_npz"}
 """Ending of a file that is none -> what reads it."""
 
@@ -37,7 +38,8 @@ def save(path: str | os.PathLike[str], spec: Spec, flat: Array, extra: Mapping[s
     from safetensors.numpy import save as to_bytes
 
     tensors = {name: flat[at : at + int(np.prod(shape))].reshape(shape) for name, at, shape in spec.layout}
-    content = {"format": FORMAT, "spec": spec.to_dict(), **extra}
+    oldest = 2 if spec.is_plain and spec.parametrization == "standard" else FORMAT
+    content = {"format": oldest, "spec": spec.to_dict(), **extra}
     header = {"backstory": json.dumps({**content, "sha256": _digest(content, flat)})}
     write_whole(Path(path), to_bytes(tensors, metadata=header))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backstory.errors import ConfigurationError, fits_memory
 from backstory.functions import Initializer
 from backstory.functions import initializer as find_initializer
-from backstory.network.spec import Spec
+from backstory.network.spec import Spec, group_of
 
 Array = NDArray[Any]
 ALIGNMENT = 64
@@ -42,17 +42,49 @@ def views(spec: Spec, flat: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]
     biases : tuple of ndarray (n_out,)
     """
     arrays = {name: flat[offset : offset + math.prod(shape)].reshape(shape) for name, offset, shape in spec.layout}
-    weights = tuple(array for name, array in arrays.items() if name[0] == "w")
-    return weights, tuple(array for name, array in arrays.items() if name[0] == "b")
+    weights = tuple(array for name, array in arrays.items() if group_of(name) == "weights")
+    return weights, tuple(array for name, array in arrays.items() if group_of(name) == "biases")
+
+
+class Embedding(NamedTuple):
+    """The parameters of a periodic embedding, c counting the embedded columns; see `Periodic`."""
+
+    frequency: Array  # (c, frequencies)
+    phase: Array  # (c, frequencies)
+    mix: Array  # (c, frequencies, width - 1)
+    shift: Array  # (c, width - 1)
+
+
+class Others(NamedTuple):
+    """The parameters that are not of dense layers, as views of the flat array."""
+
+    embedding: Embedding | None = None
+    scale: Array | None = None  # (columns that the first layer reads,)
+    alphas: tuple[Array, ...] = ()  # of the hidden layers, (n_l,)
+
+
+def other_views(spec: Spec, flat: Array) -> Others:
+    """What the flat array holds beside weights and biases, as views of it."""
+    arrays = {
+        name: flat[offset : offset + math.prod(shape)].reshape(shape)
+        for name, offset, shape in spec.layout
+        if offset >= spec.n_dense
+    }
+    return Others(
+        None if spec.embedding is None else Embedding(*(arrays[name] for name in Embedding._fields)),
+        arrays.get("scale"),
+        tuple(array for name, array in arrays.items() if group_of(name) == "activation"),
+    )
 
 
 def initialize(spec: Spec, flat: Array, seed: int, initializer: Any = None) -> None:
-    """Fill the flat array: weights by each layer's initializer, biases with zeros.
+    """Fill the flat array: weights by each layer's initializer, biases with zeros; scales and alphas with ones.
 
     Parameters
     ----------
     initializer : None, a name, an Initializer, or one of these per layer
-        None takes the default of each layer's activation.
+        None takes the default of each layer's activation; in the neural-tangent parametrization it takes
+        ``"lecun_normal"``, as there a weight begins with the variance 1/n_in.
     """
     rows = initializer if isinstance(initializer, list | tuple) else [initializer] * spec.n_layers
     if len(rows) != spec.n_layers:
@@ -62,7 +94,23 @@ def initialize(spec: Spec, flat: Array, seed: int, initializer: Any = None) -> N
     random = np.random.default_rng(seed)
     flat[:] = 0
     for W, row, activation in zip(views(spec, flat)[0], rows, spec.activations, strict=True):
-        W[:] = draw(find_initializer(activation.initializer if row is None else row), W.shape[0], W.shape[1], random)
+        usual = activation.initializer if spec.parametrization == "standard" else "lecun_normal"
+        W[:] = draw(find_initializer(usual if row is None else row), W.shape[0], W.shape[1], random)
+    _initialize_others(spec, other_views(spec, flat), random)
+
+
+def _initialize_others(spec: Spec, others: Others, random: np.random.Generator) -> None:
+    """Fill what is not of dense layers: scales and alphas with ones, embeddings at random; see `Periodic`."""
+    for ones in (*others.alphas, *(() if others.scale is None else (others.scale,))):
+        ones[:] = 1
+    if spec.embedding is None or others.embedding is None:
+        return
+    frequency, phase, mix, shift = others.embedding
+    frequency[:] = random.normal(0.0, spec.embedding.sigma, frequency.shape)
+    phase[:] = random.uniform(-math.pi, math.pi, phase.shape)
+    limit = 1 / math.sqrt(spec.embedding.frequencies)
+    mix[:] = random.uniform(-limit, limit, mix.shape)
+    shift[:] = random.uniform(-limit, limit, shift.shape)
 
 
 def draw(row: Initializer, n_in: int, n_out: int, random: np.random.Generator) -> Array:

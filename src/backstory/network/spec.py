@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,41 @@ from backstory.functions import Activation, Loss, Penalty, check_pair
 from backstory.functions import activation as find_activation
 from backstory.functions import loss as find_loss
 from backstory.functions import penalty as find_penalty
+from backstory.functions.front import Periodic
+from backstory.network.front import Front
 
 DTYPES = ("float32", "float64")
 REDUCTIONS = ("mean", "sum")
+PARAMETRIZATIONS = ("standard", "neural_tangent")
+GROUPS = {
+    "w": "weights",
+    "b": "biases",
+    "frequency": "embedding",
+    "phase": "embedding",
+    "mix": "embedding",
+    "shift": "embedding",
+    "scale": "scaling",
+    "alpha": "activation",
+}
+"""What the name of a parameter array begins with -> the group it belongs to."""
+
+
+def group_of(name: str) -> str:
+    """The group of a parameter array.
+
+    >>> group_of("w1"), group_of("scale"), group_of("alpha2")
+    ('weights', 'scaling', 'activation')
+    """
+    return GROUPS[name.rstrip("0123456789")]
+
+
+def layer_of(name: str) -> int:
+    """The layer of a parameter array; what stands before the first belongs to it.
+
+    >>> layer_of("b2"), layer_of("scale")
+    (2, 1)
+    """
+    return int(name[len(name.rstrip("0123456789")) :] or 1)
 
 
 @dataclass(frozen=True)
@@ -46,6 +80,14 @@ class Spec:
         Whether the layers have biases.
     dtype : {"float32", "float64"}
         Of parameters and gradients.
+    embedding : Periodic or None
+        What columns of X become before the first layer.
+    scaling : bool
+        Whether the columns that the first layer reads have learned factors.
+    parametric : bool
+        Whether each hidden unit has a parameter alpha: ``a = (1 - alpha)*z + alpha*f(z)``.
+    parametrization : {"standard", "neural_tangent"}
+        How weights begin and at which rates they are trained; the function computed of W is the same.
 
     Raises
     ------
@@ -60,6 +102,10 @@ class Spec:
     reduction: str = "mean"
     biases: bool = True
     dtype: str = "float64"
+    embedding: Periodic | None = None
+    scaling: bool = False
+    parametric: bool = False
+    parametrization: str = "standard"
 
     def __post_init__(self) -> None:
         if len(self.sizes) < 2 or any(isinstance(size, bool) or size < 1 for size in self.sizes):
@@ -85,6 +131,29 @@ class Spec:
         if self.dtype not in DTYPES:
             raise unknown("dtype", str(self.dtype), DTYPES)
         check_pair(self.loss, self.activations[-1])
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        """Raise ConfigurationError for parts beside the dense layers that this network cannot have."""
+        for name in ("scaling", "parametric"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(
+                    f"The '{name}' parameter of Network must be True or False. Got {getattr(self, name)!r}."
+                )
+        if self.parametrization not in PARAMETRIZATIONS:
+            raise unknown("parametrization", str(self.parametrization), PARAMETRIZATIONS)
+        if self.parametric and self.n_layers == 1:
+            raise ConfigurationError("parametric=True needs a hidden layer, whose units then have an alpha each.")
+        if self.embedding is None:
+            return
+        if not isinstance(self.embedding, Periodic):
+            raise ConfigurationError(f"embedding= must be None or Periodic(...). Got {self.embedding!r}.")
+        columns = self.embedding.columns
+        if columns is not None and columns[-1] >= self.n_in:
+            raise ConfigurationError(
+                f"The columns to embed must be from 0 to {self.n_in - 1}, as the network has {self.n_in} inputs. "
+                f"Got {columns[-1]}."
+            )
 
     @classmethod
     def of(
@@ -97,6 +166,10 @@ class Spec:
         reduction: str = "mean",
         biases: bool = True,
         dtype: Any = "float64",
+        embedding: Periodic | None = None,
+        scaling: bool = False,
+        parametric: bool = False,
+        parametrization: str = "standard",
     ) -> Spec:
         """Build a spec from names, rows or lists of them, as `Network` takes them."""
         try:
@@ -125,7 +198,28 @@ class Spec:
             reduction=reduction,
             biases=biases,
             dtype=dtype,
+            embedding=embedding,
+            scaling=scaling,
+            parametric=parametric,
+            parametrization=parametrization,
         )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing but dense layers."""
+        return self.front is None and not self.parametric
+
+    @cached_property
+    def front(self) -> Front | None:
+        """What columns of X go through before the first layer, or None."""
+        if self.embedding is None and not self.scaling:
+            return None
+        return Front(self.n_in, self.embedding, self.scaling)
+
+    @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """What the dense layers read and give: `sizes`, but for the front's columns in the place of the inputs."""
+        return self.sizes if self.front is None else (self.front.n_out, *self.sizes[1:])
 
     @property
     def n_layers(self) -> int:
@@ -149,22 +243,31 @@ class Spec:
 
     @cached_property
     def layout(self) -> tuple[tuple[str, int, tuple[int, ...]], ...]:
-        """(name, offset, shape) of every array in the flat parameters: w1 (n_0, n_1), b1 (n_1,), w2, ..."""
-        rows: list[tuple[str, int, tuple[int, ...]]] = []
-        offset = 0
-        for layer, (n_in, n_out) in enumerate(zip(self.sizes, self.sizes[1:], strict=False), start=1):
-            rows.append((f"w{layer}", offset, (n_in, n_out)))
-            offset += n_in * n_out
+        """(name, offset, shape) of every array in the flat parameters: w1 (n_0, n_1), b1 (n_1,), w2, ...
+
+        After all dense layers come ``frequency``, ``phase``, ``mix``, ``shift``, ``scale``, and ``alpha1`` (n_1,), ...
+        """
+        shapes: list[tuple[str, tuple[int, ...]]] = []
+        for layer, (n_in, n_out) in enumerate(zip(self.widths, self.widths[1:], strict=False), start=1):
+            shapes.append((f"w{layer}", (n_in, n_out)))
             if self.biases:
-                rows.append((f"b{layer}", offset, (n_out,)))
-                offset += n_out
-        return tuple(rows)
+                shapes.append((f"b{layer}", (n_out,)))
+        shapes += () if self.front is None else self.front.shapes
+        if self.parametric:
+            shapes += [(f"alpha{layer}", (n,)) for layer, n in enumerate(self.sizes[1:-1], start=1)]
+        offsets = accumulate((prod(shape) for _, shape in shapes), initial=0)
+        return tuple((name, offset, shape) for (name, shape), offset in zip(shapes, offsets, strict=False))
 
     @cached_property
     def n_parameters(self) -> int:
         """Length of the flat parameter array."""
-        pairs = zip(self.sizes, self.sizes[1:], strict=False)
-        return sum((n_in + self.biases) * n_out for n_in, n_out in pairs)
+        _, offset, shape = self.layout[-1]
+        return offset + prod(shape)
+
+    @cached_property
+    def n_dense(self) -> int:
+        """How many of the parameters, the first ones, belong to dense layers."""
+        return sum((n_in + self.biases) * n_out for n_in, n_out in zip(self.widths, self.widths[1:], strict=False))
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain data, for the model file."""
@@ -176,7 +279,19 @@ class Spec:
             "reduction": self.reduction,
             "biases": self.biases,
             "dtype": self.dtype,
+            **self._parts(),
         }
+
+    def _parts(self) -> dict[str, Any]:
+        """What a file says of the parts that plain networks do not have."""
+        embedding = None if self.embedding is None else self.embedding.to_dict()
+        parts: dict[str, tuple[Any, Any]] = {
+            "embedding": (embedding, None),
+            "scaling": (self.scaling, False),
+            "parametric": (self.parametric, False),
+            "parametrization": (self.parametrization, "standard"),
+        }
+        return {name: value for name, (value, usual) in parts.items() if value != usual}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Spec:
@@ -189,4 +304,8 @@ class Spec:
             reduction=str(data["reduction"]),
             biases=data["biases"],
             dtype=str(data["dtype"]),
+            embedding=None if data.get("embedding") is None else Periodic.from_dict(data["embedding"]),
+            scaling=data.get("scaling", False),
+            parametric=data.get("parametric", False),
+            parametrization=str(data.get("parametrization", "standard")),
         )

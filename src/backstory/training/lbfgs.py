@@ -24,6 +24,8 @@ def check_options(trainer: Trainer) -> None:
         "EverySteps callbacks": bool(o.per_steps),
         "penalty_rows": o.penalty_rows is not None,
         "checkpoint": o.checkpoint is not None,
+        "rates": bool(o.rates),
+        "decays": bool(o.decays),
     }
     for name, asked in refused.items():
         if asked:

@@ -17,6 +17,7 @@ from backstory.errors import DivergenceError
 from backstory.network.spec import Spec
 from backstory.training.callbacks import EarlyStopping, Event, EveryEpoch, EverySteps
 from backstory.training.checkpoints import Checkpoint, Keeper
+from backstory.training.groups import factors
 from backstory.training.history import Epoch, History
 from backstory.training.metrics import Metric, measure
 from backstory.training.optimizers import Optimizer
@@ -80,6 +81,8 @@ class Options:
     clip_value: float | None
     frozen: tuple[bool, ...]
     threads: int
+    rates: tuple[float, ...] = ()  # factors, one per parameter array; empty: all 1
+    decays: tuple[float, ...] = ()  # likewise; empty: 1 for weights, 0 for all else
     penalty_rows: float | None = None
     early_stopping: EarlyStopping | None = None
     per_epoch: tuple[EveryEpoch, ...] = ()
@@ -201,6 +204,7 @@ class Trainer:
     def begin(self) -> None:
         """Make ready for steps of the memory's optimizer."""
         self.rule: UpdateRule = self.memory.optimizer.rule()
+        self.factors = factors(self.spec, self.rule, self.options.rates, self.options.decays)
         self.first_step = 0 if self._schedule.planned else self.memory.steps
 
     def save(self) -> None:
@@ -307,6 +311,8 @@ class Trainer:
             frozen=options.frozen,
             record=place.record,
             penalty_rows=self.penalty_rows,
+            rates=self.factors[0],
+            decays=self.factors[1],
         )
         with self.memory.turns.writing():
             result = self.engine.train(self.parameters, self.rule, self.memory.state, chunk, options.threads)

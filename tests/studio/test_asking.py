@@ -278,5 +278,5 @@ def test_exercises_that_cannot_be_set_are_refused(session: Session) -> None:
     assert "gradient" in refused(session, "exercise", kind="gradent")
     assert "catalogue" in refused(session, "exercise", about="catalog")
     assert refused(session, "exercise", seed=-1) == "seed must be a whole number >= 0. Got -1."
-    do(session, "preset", name="xor")
-    assert "needs a network written as formulas" in refused(session, "exercise", about="stage")
+    do(session, "preset", name="neuron")
+    assert "one sample" in refused(session, "exercise", about="stage")

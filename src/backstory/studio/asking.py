@@ -93,7 +93,8 @@ class Asking:
 
     def exercise(self, kind: str = "gradient", about: str = "random", seed: int = 0) -> None:
         """Set an exercise."""
-        self._lesson = Lesson(quiz(kind, about, seed, self._subject), {"kind": kind, "about": about, "seed": seed})
+        made = quiz(kind, about, seed, self._subject, self._row)
+        self._lesson = Lesson(made, {"kind": kind, "about": about, "seed": seed})
         self._put(exercise=self._lesson.state())
 
     def answer(self, text: str, id: str = "") -> None:

@@ -17,8 +17,9 @@ from backstory.errors import ConfigurationError, ExpressionError, unknown
 from backstory.expressions import to_text
 from backstory.model.formulas import Formulas
 from backstory.model.network import Network
+from backstory.studio import stage_exercises
 from backstory.studio.equations import Reader, told
-from backstory.studio.subject import FormulasSubject, Subject
+from backstory.studio.subject import FormulasSubject, NetworkSubject, Subject
 
 State = dict[str, Any]
 ABOUT = ("random", "stage", "catalogue")
@@ -74,7 +75,7 @@ class Quiz:
         return [step for step in steps if not step.startswith("Mended: ")]
 
 
-def quiz(kind: str, about: str, seed: int, subject: Subject) -> Quiz:
+def quiz(kind: str, about: str, seed: int, subject: Subject, row: int = 0) -> Quiz:
     """Make an exercise.
 
     Parameters
@@ -85,6 +86,8 @@ def quiz(kind: str, about: str, seed: int, subject: Subject) -> Quiz:
         The same seed makes the same exercise; of the catalogue, which row.
     subject : Subject
         What is on the stage.
+    row : int
+        Which of its samples is looked at.
 
     Raises
     ------
@@ -101,10 +104,9 @@ def quiz(kind: str, about: str, seed: int, subject: Subject) -> Quiz:
         return _of_the_catalogue(seed)
     if about == "random":
         return _made(exercise(seed, _kind(kind)))
-    if not isinstance(subject, FormulasSubject):
-        raise ConfigurationError(
-            "An exercise about the stage needs a network written as formulas there. Choose one, or a random network."
-        )
+    if isinstance(subject, NetworkSubject):
+        return _of_layers(kind, seed, subject, row)
+    assert isinstance(subject, FormulasSubject)
     return _made(exercise(seed, _kind(kind), subject.formulas.program))
 
 
@@ -127,6 +129,22 @@ def _made(made: Exercise) -> Quiz:
 
     reader = Reader(formulas.program)
     return Quiz(made.kind, made.network, made.asked, made.left, made.solution, made.mistake, made.check, reader, story)
+
+
+def _of_layers(kind: str, seed: int, subject: NetworkSubject, row: int) -> Quiz:
+    spec = subject.net.spec
+    asked, left, solution, mistake = stage_exercises.chosen(kind, seed, subject, row)
+    reader = Reader(spec)
+
+    def check(answer: str) -> Verdict:
+        text = answer if "=" in answer or "←" in answer else f"{left} = {answer}"
+        return _guarded(text, solution, reader) or subject.check(text, row)
+
+    def story() -> list[str]:
+        return stage_exercises.hints(subject.explain(left, row), solution)
+
+    shown = stage_exercises.described(spec, row)
+    return Quiz(kind, shown, asked, left, solution, mistake, check, reader, story)
 
 
 def mistakes() -> list[Entry]:

@@ -49,8 +49,6 @@ export function exerciseView(model) {
 
   function update() {
     const exercise = model.get("exercise");
-    const isFormulas = model.get("net")?.kind === "formulas";
-    for (const option of choice.options) option.disabled = option.value.endsWith("stage") && !isFormulas;
     all.hidden = !exercise;
     if (!exercise) return;
     begin(exercise);
@@ -61,7 +59,7 @@ export function exerciseView(model) {
     hints.replaceChildren(...exercise.hints.map((text) => html("li", {}, html("pre", {}, text))));
     solution.replaceChildren(...solutionOf(exercise.solution));
   }
-  return { element, keys: ["exercise", "net"], update };
+  return { element, keys: ["exercise"], update };
 }
 
 function solutionOf(found) {

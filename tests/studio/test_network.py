@@ -92,6 +92,28 @@ def test_tiny_numbers_cover_nothing(page, served, preset, bias, value, width):
     assert min(rects) > 0
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_long_names_of_columns_touch_no_value_and_leave_their_units_nowhere(page, served, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    names = ["education_years", "hours_per_week", "WWWWMMMMWW", "t", "income"]
+    lines = [
+        f"{row * 7919 % 83},{row * 104729 % 97},{row / 7:.4f},{-row},{'no' if row % 3 else 'yes'}" for row in range(40)
+    ]
+    served.session.handle({"do": "table", "name": "long.csv", "text": "\n".join([",".join(names), *lines])})
+    page.wait_for_selector("[data-node='x[3]'] .name:text-is('t')")
+    found = page.eval_on_selector_all(
+        "[data-node].input",
+        """units => units.map((unit) => ['rect', '.name', '.value'].map((part) => {
+             const box = unit.querySelector(part).getBoundingClientRect();
+             return [box.left, box.right, box.top, box.bottom]; }))""",
+    )
+    assert len(found) == 4
+    for unit, name, value in found:
+        assert name[1] <= value[0] + 1 or name[3] <= value[2] + 3  # beside it or above it
+        assert unit[0] - 2 <= min(name[0], value[0])
+        assert max(name[1], value[1]) <= unit[1] + 2
+
+
 def test_numbers_are_written_with_as_many_digits_as_there_is_room_for():
     cases = {
         (3.747e-13, 8): "3.75e−13",

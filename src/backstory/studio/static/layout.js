@@ -27,6 +27,9 @@ const MANY_UNITS = 6;
 const FEW_UNITS = 3;
 const LETTER = 6.4;
 const HEAD_ROOM = 26;
+const SIDE_BY_SIDE = { value: 72, letter: 7, most: 10 };
+/** Beside a value a unit has room for so many letters of its name; an input's unit grows with its name up to the most. */
+export const lettersBeside = (width) => Math.max(3, Math.floor((width - SIDE_BY_SIDE.value) / SIDE_BY_SIDE.letter));
 
 /** Lay a picture out for a width: as wide as it is high where there is room, else from top to bottom. */
 export function layout(net, room) {
@@ -41,6 +44,7 @@ function laidOut(net, down, room) {
   const dense = most > MANY_UNITS;
   const size = { ...(dense && !down ? DENSE : ROOMY) };
   if (down) size.w = Math.max(LEAST_WIDTH, Math.min(size.w, (room - 30) / most - 6));
+  const grown = dense && !down ? grownInputs(net, size.w) : 0;
   const starts = columnStarts(net, down ? size.h : size.w, size.across, size.free, down);
   const spread = Math.min(size.w * 1.9, (room - 30 - size.w) / Math.max(most - 1, 1));
   const pitch = down ? Math.max(size.w + 6, spread) : size.h + size.beside + (most <= FEW_UNITS ? 36 : 0);
@@ -55,9 +59,9 @@ function laidOut(net, down, room) {
       const side = (unit - (count - 1) / 2 + middle) * pitch;
       return down
         ? { x: margin.x + size.w / 2 + side, y: margin.y + size.h / 2 + starts[layer] }
-        : { x: margin.x + size.w / 2 + starts[layer], y: margin.y + size.h / 2 + side };
+        : { x: margin.x + size.w / 2 + starts[layer] + (layer ? grown : grown / 2), y: margin.y + size.h / 2 + side };
     };
-    column.nodes.forEach((name, unit) => nodes.set(name, { ...place(unit), w: size.w, h: size.h }));
+    column.nodes.forEach((name, unit) => nodes.set(name, { ...place(unit), w: size.w + (layer ? 0 : grown), h: size.h }));
     const first = place(0);
     if (column.title)
       titles.push(down
@@ -78,6 +82,12 @@ function laidOut(net, down, room) {
     width: Math.max(...boxes.map((box) => box.x + box.w / 2)) + margin.x,
     height: Math.max(...boxes.map((box) => box.y + box.h / 2), ...titles.map((title) => title.y - 10)) + 26,
   };
+}
+
+/** How much wider the units of inputs are where names stand beside values. */
+function grownInputs(net, width) {
+  const longest = Math.max(...net.columns[0].nodes.map((name) => (net.labels[name]?.text ?? "").length));
+  return Math.max(0, Math.min(longest, SIDE_BY_SIDE.most) * SIDE_BY_SIDE.letter + SIDE_BY_SIDE.value - width);
 }
 
 /** The title of a row: beside it where there is room, else above. */

@@ -1,7 +1,7 @@
 /** The picture of a network: drawn once, then numbers put in, light put on and off, what is chosen set apart. */
 import { fitting, set, short, svg } from "./dom.js";
 import { draggable, parameterValue, rove } from "./hands.js";
-import { biasPlaces, ends, handlePlaces } from "./layout.js";
+import { biasPlaces, ends, handlePlaces, lettersBeside } from "./layout.js";
 
 const MOST_LABELS = 12;
 const FULL = 6;
@@ -101,7 +101,7 @@ export function drawnNetwork(net, plan, model) {
     const long = (net.labels[name]?.text ?? net.labels[name]?.base ?? "").length > 4;
     const named = svg("text", one
       ? { x: left + 7, y: 0, "dominant-baseline": "central", class: long ? "name long" : "name" }
-      : { x: 0, y: -10, "text-anchor": "middle", "dominant-baseline": "central", class: long ? "name long" : "name" }, ...nameParts(net.labels[name], one ? 7 : plan.down ? 8 : 11));
+      : { x: 0, y: -10, "text-anchor": "middle", "dominant-baseline": "central", class: long ? "name long" : "name" }, ...nameParts(net.labels[name], one ? lettersBeside(box.w) : plan.down ? 8 : 11));
     const delta = kind === "unit"
       ? svg("text", { x: 0, y: box.h / 2 + (one ? 8 : 13) + (staggered.has(name) ? 13 : 0), "text-anchor": "middle", "dominant-baseline": "central",
         class: "delta" })
@@ -254,11 +254,19 @@ function unitLabel(name, value, delta) {
   return `${name} = ${short(value, FULL)}${delta === null || delta === undefined ? "" : `, delta ${short(delta, FULL)}`}`;
 }
 
+/** Cut a name to so many letters of usual width. */
+function cut(text, most) {
+  const wide = (letters) => letters.length + 0.6 * (letters.match(/[mwMW@%]/g)?.length ?? 0);
+  if (wide(text) <= most) return text;
+  let kept = text.slice(0, most - 1);
+  while (kept.length > 1 && wide(kept) > most - 1) kept = kept.slice(0, -1);
+  return `${kept}…`;
+}
+
 /** A name with its subscript lowered; what is too long for its place is cut, the whole name being in the label. */
 function nameParts(parts, most) {
   if (!parts) return [];
-  const text = parts.text ?? parts.base + parts.above;
-  const shown = text.length > most ? `${text.slice(0, most - 1)}…` : text;
+  const shown = cut(parts.text ?? parts.base + parts.above, most);
   if (!parts.below) return [shown];
   return [shown, svg("tspan", { class: "below", dy: "0.3em" }, parts.below), svg("tspan", { dy: "-0.3em" }, "\u200b")];
 }

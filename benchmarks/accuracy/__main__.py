@@ -25,6 +25,14 @@ def read_arguments() -> argparse.Namespace:
         "--cache", type=Path, default=Path("benchmarks/results/accuracy.json"), help="what was measured already"
     )
     tables.add_argument("--cached", action="store_true", help="measure nothing; print what the cache has of all")
+    best = runs.add_parser("best", help="the best of every library: networks and boosted trees, five splits")
+    best.add_argument("data", type=Path, help="the folder of the tables")
+    best.add_argument("--cache", type=Path, default=Path("benchmarks/results/best"), help="a folder; a file per result")
+    best.add_argument("--only", default="", metavar="TEXT", help="tables with this in their name")
+    best.add_argument("--contenders", default="", metavar="NAMES", help="only these, with commas between")
+    best.add_argument("--splits", type=int, default=5, help="so many of each table")
+    best.add_argument("--threads", type=int, default=2, help="of each contender")
+    best.add_argument("--again", action="store_true", help="measure also what is there: times, on a quiet machine")
     mnist = runs.add_parser("mnist", help="784-128-10, ReLU, Adam, batch 128, 10 epochs")
     mnist.add_argument("data", type=Path, help="an .npz with X_train, y_train, X_test, y_test (uint8)")
     mnist.add_argument("--seeds", type=int, default=5)
@@ -47,6 +55,12 @@ def main() -> int:
         chosen.cache.parent.mkdir(parents=True, exist_ok=True)
         results = run.cached(chosen.cache) if chosen.cached else run.run(*_asked(chosen))
         print(page.markdown(results))
+        return 0
+    if chosen.run == "best":
+        os.environ.update(dict.fromkeys(THREADS, str(chosen.threads)))
+        from benchmarks.accuracy import best
+
+        best.run(chosen.data, chosen.cache, chosen.only, chosen.contenders, chosen.splits, chosen.again)
         return 0
     from benchmarks.accuracy.proofs import report_mnist, report_xor
 

@@ -79,7 +79,9 @@ if TYPE_CHECKING:
     from backstory.training.optimizers import RMSProp as RMSProp
     from backstory.training.optimizers import Rprop as Rprop
     from backstory.training.schedules import Cosine as Cosine
+    from backstory.training.schedules import CosLog as CosLog
     from backstory.training.schedules import Exponential as Exponential
+    from backstory.training.schedules import FlatCos as FlatCos
     from backstory.training.schedules import InverseTime as InverseTime
     from backstory.training.schedules import OneCycle as OneCycle
     from backstory.training.schedules import ReduceOnPlateau as ReduceOnPlateau
@@ -111,7 +113,7 @@ _HOMES = {
     "backstory.training.checkpoints": "Checkpoint",
     "backstory.training.history": "History",
     "backstory.training.optimizers": "Adagrad Adam AdamW LBFGS Lion Polyak Quotient RMSProp Rprop SGD",
-    "backstory.training.schedules": "Cosine Exponential InverseTime OneCycle ReduceOnPlateau Step",
+    "backstory.training.schedules": "CosLog Cosine Exponential FlatCos InverseTime OneCycle ReduceOnPlateau Step",
 }
 """Which module each public name lives in."""
 

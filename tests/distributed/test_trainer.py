@@ -47,6 +47,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "sum": {"reduction": "sum", "optimizer": bs.SGD(1e-3)},
     "no biases": {"biases": False},
     "in order": {"shuffle": False},
+    "schedules": {"optimizer": bs.AdamW(bs.CosLog(0.02), weight_decay=bs.FlatCos(1.0))},
 }
 
 

@@ -74,6 +74,18 @@ def test_a_run_goes_on_with_the_same_bits(tmp_path, optimizer, step, engine):
     assert same(whole, resumed)
 
 
+@pytest.mark.parametrize("step", [5, 13, 40])
+def test_schedules_of_decay_and_dropout_go_on_with_the_same_bits(tmp_path, step):
+    options = {"optimizer": bs.AdamW(bs.CosLog(0.05), weight_decay=bs.FlatCos(0.5)), "dropout": bs.FlatCos(0.3)}
+    keep = bs.EarlyStopping(patience=None, metric="rmse")
+    whole = train(early_stopping=keep, **options)
+    with pytest.raises(Stop):
+        train(bs.Checkpoint(tmp_path, every_steps=4), early_stopping=keep, callbacks=interrupt_at(step), **options)
+    assert same(whole, train(tmp_path, resume=True, early_stopping=keep, **options))
+    with pytest.raises(bs.errors.CheckpointError, match=r"dropout_schedule was FlatCos\(rate=0.3\), and is Step"):
+        train(tmp_path, resume=True, early_stopping=keep, **options | {"dropout": bs.Step(0.3)})
+
+
 def test_early_stopping_goes_on_from_the_best_weights(tmp_path):
     options = {"early_stopping": 3, "epochs": 60, "optimizer": bs.SGD(0.5)}
     whole = train(**options)

@@ -84,3 +84,77 @@ def test_single_steps_have_no_planned_end(schedule: Any) -> None:
 def test_rates_outside_their_domain_are_refused(make: Any, message: str) -> None:
     with pytest.raises(bs.ConfigurationError, match=message):
         make()
+
+
+def test_coslog_rises_and_falls_in_cycles_that_double() -> None:
+    plan, steps = Plan(steps=1500, steps_per_epoch=10), np.arange(1500)
+    rates = bs.CosLog(0.2, cycles=4).rates(steps, plan)
+    # cycle k ends where 1 + 15 t = 2**k: after 1/15, 3/15, 7/15 and all of the run
+    ends = np.array([0, 100, 300, 700])
+    np.testing.assert_allclose(rates[ends], 0, atol=1e-15)
+    tops = [steps[first:last][rates[first:last].argmax()] for first, last in [(0, 100), (100, 300), (300, 700)]]
+    np.testing.assert_allclose(tops, (2 ** (np.arange(3) + 0.5) - 1) * 100, atol=1)
+    assert rates.max() == pytest.approx(0.2, rel=1e-4)
+    assert rates[-1] < 1e-5
+
+
+def test_flat_cos_is_flat_and_then_a_cosine() -> None:
+    rates = bs.FlatCos(0.3).rates(STEPS, PLAN)
+    assert (rates[:21] == 0.3).all()
+    np.testing.assert_allclose(rates[20:], 0.15 * (1 + np.cos(np.pi * (STEPS[20:] - 20) / 20)), rtol=1e-12)
+
+
+X = np.random.default_rng(0).normal(size=(24, 3))
+Y = X[:, :1] * X[:, 1:2]
+
+
+def _fitted(engine: str = "native", **options: Any) -> Any:
+    net = bs.Network([3, 8, 1], hidden="tanh", seed=1)
+    net.fit(X, Y, batch_size=8, epochs=6, engine=engine, progress=False, **options)
+    return net.parameters.copy()
+
+
+def test_weight_decay_on_a_schedule_is_that_decay_epoch_by_epoch() -> None:
+    found = _fitted(optimizer=bs.SGD(0.1, weight_decay=bs.FlatCos(0.5)))
+    net = bs.Network([3, 8, 1], hidden="tanh", seed=1)
+    decays = bs.FlatCos(0.5).rates(np.arange(6) * 3, Plan(18, 3))
+    for epoch, decay in enumerate(decays):
+        net._memory.epochs = epoch
+        net.fit(X, Y, optimizer=bs.SGD(0.1, weight_decay=float(decay)), batch_size=8, epochs=1, progress=False)
+    np.testing.assert_allclose(found, net.parameters, rtol=1e-12)
+    assert not np.allclose(found, _fitted(optimizer=bs.SGD(0.1, weight_decay=0.5)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"optimizer": bs.AdamW(bs.CosLog(0.05), weight_decay=bs.FlatCos(0.5))}, {"dropout": bs.FlatCos(0.5)}],
+    ids=["decay", "dropout"],
+)
+def test_both_engines_follow_schedules(options: dict[str, Any]) -> None:
+    np.testing.assert_allclose(_fitted(**options), _fitted("reference", **options), rtol=1e-9, atol=1e-12)
+    plain = {name: bs.AdamW(bs.CosLog(0.05)) if name == "optimizer" else 0.5 for name in options}
+    assert not np.allclose(_fitted(**options), _fitted(**plain))
+
+
+def test_a_schedule_in_a_walk_is_the_one_in_fit() -> None:
+    optimizer = bs.SGD(0.1, weight_decay=bs.Step(0.5, every=2))
+    net = bs.Network([3, 8, 1], hidden="tanh", seed=1)
+    walk = net.walk(X, Y, optimizer=optimizer, batch_size=8, dropout=bs.Exponential(0.5))
+    for steps in (1, 4, 7, 6):
+        walk.take(steps)
+    assert (net.parameters == _fitted(optimizer=optimizer, dropout=bs.Exponential(0.5))).all()
+    with pytest.raises(bs.ConfigurationError, match="FlatCos needs to know how many steps there will be"):
+        net.walk(X, Y, dropout=bs.FlatCos(0.5))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dropout": bs.Exponential(0.5, decay=1.5)}, "schedule of dropout must not rise above the rate"),
+        ({"dropout": bs.FlatCos(1.0)}, r"'dropout' parameter of fit must be in \[0, 1\). Got 1.0"),
+        ({"dropout": bs.ReduceOnPlateau(0.5)}, r"not known when dropout is planned. Use FlatCos\(0.5\)"),
+    ],
+)
+def test_schedules_that_dropout_cannot_follow(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(bs.ConfigurationError, match=message):
+        _fitted(**options)

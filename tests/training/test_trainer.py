@@ -119,6 +119,27 @@ def test_early_stopping_keeps_the_best_weights() -> None:
     assert net.loss(X, Y) == pytest.approx(history.validation_loss.min())
 
 
+def test_the_best_of_all_epochs_by_a_metric_is_kept() -> None:
+    rng = np.random.default_rng(5)
+    X_few, labels = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+    net = bs.Network([3, 30, 2], hidden="tanh", output="softmax", loss="cross_entropy", seed=1)
+    keep = bs.EarlyStopping(patience=None, metric="accuracy")
+    validation = X_few[:15], labels[:15]
+    history = net.fit(
+        X_few[15:], labels[15:], optimizer=bs.Adam(0.05), epochs=60, validation=validation, early_stopping=keep
+    )
+    assert (len(history), history.stopped) == (60, "epochs")
+    order = sorted(range(60), key=lambda epoch: (-history.metrics["accuracy"][epoch], history.validation_loss[epoch]))
+    assert history.best_epoch == order[0] != int(np.argmin(history.validation_loss))
+    assert net.loss(*validation) == pytest.approx(history.validation_loss[order[0]])
+
+
+@pytest.mark.parametrize("options", [{}, {"validation": (X, Y)}])
+def test_a_metric_to_watch_must_be_there(options: dict[str, Any]) -> None:
+    with pytest.raises(bs.ConfigurationError, match="Unknown metric of the validation set to watch 'accuracy'"):
+        regressor().fit(X, Y, early_stopping=bs.EarlyStopping(metric="accuracy"), **options)
+
+
 def test_early_stopping_watches_the_training_loss_without_a_validation_set() -> None:
     history = regressor().fit(X, Y, optimizer=bs.SGD(1e-300), epochs=50, early_stopping=3)
     assert history.stopped == "early stopping"

@@ -127,7 +127,9 @@ class Steps:
             totals[:, some] = np.add.reduceat(weight[rows], starts[:-1][some], axis=1, dtype=np.float64)
         return totals
 
-    def gradient(self, orders: Orders, epoch: int, number: int, batch: int, losses: Array) -> Array | None:
+    def gradient(
+        self, orders: Orders, epoch: int, number: int, batch: int, losses: Array, dropout: tuple[float, ...]
+    ) -> Array | None:
         """The data loss's gradient over a batch, the same everywhere; None where it is not finite.
 
         Parameters
@@ -138,6 +140,8 @@ class Steps:
             Its number, which keys the masks.
         losses : ndarray (owned shards,)
             Is given the sums over each shard's rows.
+        dropout : tuple of float
+            Of each hidden layer.
         """
         self.failures = {}
 
@@ -145,7 +149,9 @@ class Steps:
             first, last = self.starts[shard][batch : batch + 2]
             out.fill(0)
             rows = np.ascontiguousarray(orders.rows[shard][epoch, first:last])
-            losses[shard - self.owned.start] = self._shard_gradient(shard, rows, number, out) if len(rows) else 0.0
+            losses[shard - self.owned.start] = (
+                self._shard_gradient(shard, rows, number, dropout, out) if len(rows) else 0.0
+            )
 
         self.tree.add(make, self._gradient)
         if not all_finite(self._gradient):
@@ -158,7 +164,9 @@ class Steps:
         total = float(orders.totals[epoch, batch])
         return (1.0 / total if total else 0.0) if self.mean else 1.0
 
-    def _shard_gradient(self, shard: int, rows: NDArray[np.int64], epoch: int, out: Array) -> float:
+    def _shard_gradient(
+        self, shard: int, rows: NDArray[np.int64], epoch: int, dropout: tuple[float, ...], out: Array
+    ) -> float:
         """Sum the gradient over some rows of a shard into `out`, from 0; their loss is what comes back."""
         part, options = self.parts[shard], self.options
         chunk = Chunk(
@@ -173,7 +181,7 @@ class Steps:
             learning_rates=0.0,
             epoch=epoch,
             seed=self.seeds[shard],
-            dropout=options.dropout,
+            dropout=dropout,
             clip_norm=None,
             clip_value=None,
             frozen=(False,) * len(options.frozen),

@@ -226,7 +226,9 @@ class ShardedTrainer(Trainer):
     def _step(self, place: At, order: Orders, losses: Array, careful: bool) -> tuple[Failure | None, list[float]]:
         """Take one step, its losses into `losses`; where careful, none that makes something non-finite."""
         steps, before = self.steps, self.state() if careful else None
-        gradient = steps.gradient(order, place.epoch, place.number, place.batch, losses)
+        decay, dropout = self.present_shares(place.step)
+        masked = self.options.dropout_at(dropout)
+        gradient = steps.gradient(order, place.epoch, place.number, place.batch, losses, masked)
         if gradient is None:
             return steps.found(place.step, None), []
         loss = 0.0
@@ -234,7 +236,7 @@ class ShardedTrainer(Trainer):
             loss = self.tree.total(self.tree.gathered(losses.tolist())) * steps.share(order, place.epoch, place.batch)
         total = float(order.totals[place.epoch, place.batch])
         strength = (self.penalty_rows / total if total else 0.0) if self.penalty_rows else 1.0
-        norms = steps.update(self.rule, gradient, strength, place.rate, loss, place.record)
+        norms = steps.update(self.rule.decayed(decay), gradient, strength, place.rate, loss, place.record)
         failure = None if before is None else steps.found(place.step, gradient)
         if before is not None and failure is not None:
             self.put_back(before)

@@ -7,7 +7,7 @@ no arithmetic; it is the one description both follow, so that one test body can 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,6 +39,10 @@ class UpdateRule:
     weight_decay: float = 0.0
     whole_gradient: bool = False
     """True when the formulas use loss, gradient_norm_squared or gradient_max, so the whole gradient comes first."""
+
+    def decayed(self, share: float) -> UpdateRule:
+        """The rule with its weight decay multiplied, as a schedule asks."""
+        return self if share == 1 else replace(self, weight_decay=self.weight_decay * share)
 
 
 @dataclass(frozen=True)

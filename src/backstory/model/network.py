@@ -31,7 +31,7 @@ from backstory.training.checkpoints import read_checkpoint
 from backstory.training.groups import factors
 from backstory.training.history import History
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
-from backstory.training.schedules import Plan, Schedule, count, flag
+from backstory.training.schedules import Plan, Schedule, count, flag, shares
 from backstory.training.trainer import Memory, Options, Trainer, divergence
 
 if TYPE_CHECKING:
@@ -545,6 +545,9 @@ class Network:
         rate_factors, decays = factors(self.spec, chosen.rule())
         taken = self._memory.steps if self._memory.suits(chosen, self.parameters) else 0
         rates = chosen.schedule.rates(np.array([taken]), Plan(None, 1))
+        rule, decay = chosen.rule(), chosen.decay_schedule
+        if decay is not None:
+            rule = rule.decayed(float(shares(decay, np.array([taken]), Plan(None, 1), "weight_decay")[0]))
         self._memory.ready(chosen, self.parameters)
         chunk = Chunk(
             X=data.X,
@@ -566,14 +569,12 @@ class Network:
             rates=rate_factors,
             decays=decays,
         )
-        result = self._engine(engine).train(
-            self.parameters, chosen.rule(), self._memory.state, chunk, read_threads(threads)
-        )
+        result = self._engine(engine).train(self.parameters, rule, self._memory.state, chunk, read_threads(threads))
         if result.failure is not None:
             raise divergence(result.failure, 1, 1, float(rates[0]), History())
         self._memory.steps += result.steps
-        if engine == "native" and not rate_factors and not isinstance(chosen.learning_rate, Schedule):
-            native = self._native.stepper(self._bound, chosen.rule(), self._memory.state, chosen.learning_rate)
+        if engine == "native" and not (rate_factors or decay or isinstance(chosen.learning_rate, Schedule)):
+            native = self._native.stepper(self._bound, rule, self._memory.state, chosen.learning_rate)
             self._steps = _Steps(native, chosen, self._memory.state)
         if result.interrupt is not None:
             raise result.interrupt
@@ -590,7 +591,7 @@ class Network:
         shuffle: bool = True,
         validation: Any = None,
         early_stopping: Any = None,
-        dropout: float | list[float] | tuple[float, ...] = 0.0,
+        dropout: float | list[float] | tuple[float, ...] | Schedule = 0.0,
         sample_weight: Any = None,
         class_weight: Any = None,
         clip: Any = None,
@@ -624,8 +625,9 @@ class Network:
             A set of your own, or a fraction of the rows, held out; loss and metrics are taken after each epoch.
         early_stopping : EarlyStopping, int or True, optional
             Stop when the validation loss (without a set, the training loss) no longer falls, and keep the best weights.
-        dropout : float in [0, 1), or one per hidden layer
-            The share of hidden units left out of each row of each step.
+        dropout : float in [0, 1), one per hidden layer, or a schedule
+            The share of hidden units left out of each row of each step. ``FlatCos(0.15)`` is 0.15 at first and goes to
+            0; a schedule of dropout or weight decay is followed from epoch to epoch.
         sample_weight : array_like (n,), optional
         class_weight : dict of class index to weight, or "balanced", optional
         clip : float or Clip, optional
@@ -697,6 +699,7 @@ class Network:
             shuffle=bool(shuffle),
             seed=self.seed,
             dropout=arguments.dropout_rates(self.spec, dropout),
+            dropout_schedule=arguments.dropout_schedule(dropout),
             clip_norm=bounds.norm,
             clip_value=bounds.value,
             frozen=arguments.frozen_arrays(self.spec, freeze),
@@ -746,7 +749,7 @@ class Network:
         optimizer: Optimizer | str = Adam(),  # noqa: B008 - frozen
         batch_size: int = 32,
         shuffle: bool = True,
-        dropout: float | list[float] | tuple[float, ...] = 0.0,
+        dropout: float | list[float] | tuple[float, ...] | Schedule = 0.0,
         sample_weight: Any = None,
         threads: int | None = None,
         engine: str = "native",
@@ -794,6 +797,7 @@ class Network:
             shuffle=bool(shuffle),
             seed=self.seed,
             dropout=arguments.dropout_rates(self.spec, dropout),
+            dropout_schedule=arguments.dropout_schedule(dropout),
             clip_norm=None,
             clip_value=None,
             frozen=arguments.frozen_arrays(self.spec, ()),

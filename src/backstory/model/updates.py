@@ -13,7 +13,7 @@ from backstory.expressions import Expr, evaluate, names, substitute
 from backstory.story.chain import rounded
 from backstory.story.story import Line, Update
 from backstory.training.optimizers import Optimizer
-from backstory.training.schedules import Plan
+from backstory.training.schedules import Plan, shares
 
 
 def rate_at(optimizer: Optimizer, step: int) -> float:
@@ -21,6 +21,14 @@ def rate_at(optimizer: Optimizer, step: int) -> float:
     if optimizer.schedule.planned:
         return optimizer.schedule.rate
     return float(optimizer.schedule.rates(np.array([step]), Plan(None, 1))[0])
+
+
+def decay_at(optimizer: Optimizer, step: int) -> float:
+    """Return the weight decay of a step, as `rate_at` does the learning rate."""
+    schedule, decay = optimizer.decay_schedule, optimizer.rule().weight_decay
+    if schedule is None or schedule.planned:
+        return decay
+    return decay * float(shares(schedule, np.array([step]), Plan(None, 1), "weight_decay")[0])
 
 
 STALE_OF_WHAT = "stale=True tells a step: ask for the loss by a weight or a bias, such as dL/dw1."
@@ -77,7 +85,7 @@ def _known(
         "g": gradient,
         "t": float(step + 1),
         "learning_rate": rate_at(optimizer, step),
-        "decay": rule.weight_decay if is_weight else 0.0,
+        "decay": decay_at(optimizer, step) if is_weight else 0.0,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from backstory.errors import ConfigurationError, DataError, unknown
 from backstory.functions import Domain, Interval, Simplex, Values
 from backstory.network.spec import Spec
 from backstory.training.metrics import Metric, default_metrics, exclusive
-from backstory.training.schedules import fraction, not_negative, positive
+from backstory.training.schedules import Schedule, fraction, not_negative, positive
 from backstory.training.trainer import Data
 
 Array = NDArray[Any]
@@ -194,8 +195,9 @@ def take(data: Data, rows: Array) -> Data:
 
 
 def dropout_rates(spec: Spec, dropout: Any) -> tuple[float, ...]:
-    """One rate per hidden layer, from a number or one per layer."""
+    """One rate per hidden layer, from a number, one per layer, or a schedule's rate."""
     hidden = spec.n_layers - 1
+    dropout = dropout.rate if dropout_schedule(dropout) is not None else dropout
     rates = tuple(dropout) if isinstance(dropout, list | tuple) else (dropout,) * hidden
     if len(rates) != hidden:
         raise ConfigurationError(
@@ -204,6 +206,11 @@ def dropout_rates(spec: Spec, dropout: Any) -> tuple[float, ...]:
     for rate in rates:
         fraction("fit", dropout=rate)
     return tuple(float(rate) for rate in rates)
+
+
+def dropout_schedule(dropout: Any) -> Schedule | None:
+    """The schedule that dropout follows, if any."""
+    return dropout if not isinstance(dropout, Real | list | tuple) and isinstance(dropout, Schedule) else None
 
 
 def penalty_rows(spec: Spec, rows: Any) -> float | None:

@@ -80,22 +80,31 @@ class EarlyStopping:
 
     Parameters
     ----------
-    patience : int >= 1
-        Epochs without improvement after which training stops.
+    patience : int >= 1, or None
+        Epochs without improvement after which training stops. None: never; all epochs are trained, the best is kept.
     min_delta : float >= 0
         What counts as an improvement: a loss below the best by more than this.
+    metric : str, optional
+        Watch the fit's metric of this name on the validation set instead, which is to rise, such as "accuracy". Of
+        epochs with the same value the one with the lower validation loss is better.
 
     References
     ----------
     Prechelt, "Early stopping - but when?", 1998.
     """
 
-    patience: int = 10
+    patience: int | None = 10
     min_delta: float = 0.0
+    metric: str | None = None
 
     def __post_init__(self) -> None:
-        count("EarlyStopping", patience=self.patience)
+        if self.patience is not None:
+            count("EarlyStopping", patience=self.patience)
         not_negative("EarlyStopping", min_delta=self.min_delta)
+        if self.metric is not None and not isinstance(self.metric, str):
+            raise ConfigurationError(
+                f"The 'metric' parameter of EarlyStopping must be a metric's name or None. Got {self.metric!r}."
+            )
 
 
 def read_callbacks(callbacks: Any) -> tuple[list[EveryEpoch], list[EverySteps]]:

@@ -216,6 +216,7 @@ def run_of(trainer: Trainer) -> dict[str, Any]:
         "batch_size": o.batch_size,
         "shuffle": o.shuffle,
         "dropout": list(o.dropout),
+        "dropout_schedule": repr(o.dropout_schedule),
         "clip": [o.clip_norm, o.clip_value],
         "freeze": list(o.frozen),
         "penalty_rows": o.penalty_rows,
@@ -225,7 +226,8 @@ def run_of(trainer: Trainer) -> dict[str, Any]:
         "data": trainer.data.digest(),
         "validation": None if trainer.validation is None else trainer.validation.digest(),
     }
-    if optimizer.schedule.planned:
+    schedules = optimizer.schedule, optimizer.decay_schedule, o.dropout_schedule
+    if any(schedule is not None and schedule.planned for schedule in schedules):
         found["epochs"] = o.epochs
     return found
 

@@ -53,10 +53,19 @@ class Optimizer:
             return ConstantRate(float(rate))
         return rate
 
+    @property
+    def decay_schedule(self) -> Schedule | None:
+        """The schedule of the weight decay, where it follows one."""
+        decay = getattr(self, "weight_decay", 0.0)
+        return None if isinstance(decay, float | int) or not isinstance(decay, Schedule) else decay
+
     def rule(self) -> UpdateRule:
-        """The update as the engines see it."""
+        """The update as the engines see it; a weight decay on a schedule as the rate that this is built around."""
+        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "learning_rate"}
+        decay = self.decay_schedule
         constants = {
-            field.name: float(getattr(self, field.name)) for field in fields(self) if field.name != "learning_rate"
+            name: float(decay.rate if decay is not None and name == "weight_decay" else value)
+            for name, value in given.items()
         }
         return UpdateRule(
             name=type(self).__name__.lower(),
@@ -87,7 +96,7 @@ class SGD(Optimizer):
         ``m <- momentum * m + g`` takes the place of g.
     nesterov : bool
         ``g + momentum * m`` takes the place of m.
-    weight_decay : float >= 0
+    weight_decay : float >= 0, or a schedule
         Decoupled: weights (not biases) shrink by learning_rate * weight_decay of themselves.
 
     References
@@ -104,12 +113,12 @@ class SGD(Optimizer):
     learning_rate: float | Schedule = 0.01
     momentum: float = 0.0
     nesterov: bool = False
-    weight_decay: float = 0.0
+    weight_decay: float | Schedule = 0.0
     paper: ClassVar[str] = "Rumelhart, Hinton & Williams 1986, eq. 8-9; Sutskever et al. 2013"
 
     def check(self) -> None:
         fraction("SGD", momentum=self.momentum)
-        not_negative("SGD", weight_decay=self.weight_decay)
+        _decay("SGD", self.weight_decay)
         if self.nesterov and not self.momentum:
             raise ConfigurationError("SGD with nesterov=True needs momentum > 0. Got momentum=0; try momentum=0.9.")
 
@@ -185,6 +194,12 @@ class RMSProp(Optimizer):
         return mean_square + "m = momentum*m + g/(sqrt(v) + epsilon)\nw = w - learning_rate*m"
 
 
+def _decay(owner: str, value: float | Schedule) -> None:
+    """Raise ConfigurationError unless a weight decay is a finite number >= 0, or a schedule."""
+    if isinstance(value, float | int) or not isinstance(value, Schedule):
+        not_negative(owner, weight_decay=value)
+
+
 _ADAM = """\
 m = beta1*m + (1 - beta1)*g
 v = beta2*v + (1 - beta2)*g^2
@@ -228,7 +243,8 @@ class AdamW(Adam):
     ----------
     learning_rate, beta1, beta2, epsilon
         As for `Adam`.
-    weight_decay : float >= 0
+    weight_decay : float >= 0, or a schedule
+        For example ``FlatCos(0.02)``.
 
     References
     ----------
@@ -236,13 +252,13 @@ class AdamW(Adam):
     the learning rate as in PyTorch.
     """
 
-    weight_decay: float = 0.01
+    weight_decay: float | Schedule = 0.01
     formulas: ClassVar[str] = "w = w - learning_rate*decay*w\n" + _ADAM
     paper: ClassVar[str] = "Loshchilov & Hutter 2019, algorithm 2"
 
     def check(self) -> None:
         super().check()
-        not_negative("AdamW", weight_decay=self.weight_decay)
+        _decay("AdamW", self.weight_decay)
 
 
 @dataclass(frozen=True)
@@ -253,7 +269,7 @@ class Lion(Optimizer):
     ----------
     learning_rate : float > 0, or a schedule
     beta1, beta2 : float in [0, 1)
-    weight_decay : float >= 0
+    weight_decay : float >= 0, or a schedule
         Decoupled, weights only.
 
     References
@@ -264,7 +280,7 @@ class Lion(Optimizer):
     learning_rate: float | Schedule = 1e-4
     beta1: float = 0.9
     beta2: float = 0.99
-    weight_decay: float = 0.0
+    weight_decay: float | Schedule = 0.0
     formulas: ClassVar[str] = """\
 w = w - learning_rate*(sign(beta1*m + (1 - beta1)*g) + decay*w)
 m = beta2*m + (1 - beta2)*g"""
@@ -273,7 +289,7 @@ m = beta2*m + (1 - beta2)*g"""
 
     def check(self) -> None:
         fraction("Lion", beta1=self.beta1, beta2=self.beta2)
-        not_negative("Lion", weight_decay=self.weight_decay)
+        _decay("Lion", self.weight_decay)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Learning rates that change with the step: small frozen objects, called with the step (from 0) and the plan.
 
 A schedule is a pure function of the step, except `ReduceOnPlateau`, which the trainer feeds with each epoch's loss.
-Steps are counted over every fit with equal optimizers, so that fitting again goes on; `Cosine` and `OneCycle`, which
-are laid out over a run of known length, are laid out anew over each fit.
+Steps are counted over every fit with equal optimizers, so that fitting again goes on; `Cosine`, `OneCycle`, `CosLog`
+and `FlatCos`, which are laid out over a run of known length, are laid out anew over each fit. Weight decay and dropout
+may follow a schedule too; see `shares`.
 """
 
 from __future__ import annotations
@@ -287,6 +288,72 @@ class OneCycle:
 
 
 @dataclass(frozen=True)
+class CosLog:
+    """``rate * (1 - cos(2 pi log2(1 + (2**cycles - 1) t))) / 2``, t the share of the run that is done.
+
+    From 0 up to `rate` and down to 0 again, `cycles` times, each cycle twice as long as the one before it: the short
+    ones look around, the last settles.
+
+    Parameters
+    ----------
+    rate : float > 0
+        The highest rate.
+    cycles : int >= 1
+
+    References
+    ----------
+    Holzmüller, Grinsztajn & Steinwart, "Better by default", NeurIPS 2024, section 3.2 (coslog4).
+
+    Examples
+    --------
+    >>> CosLog(1.0, cycles=2).rates(np.arange(6), Plan(steps=6, steps_per_epoch=1)).round(2).tolist()
+    [0.0, 0.93, 0.0, 0.72, 0.93, 0.32]
+    """
+
+    rate: float
+    cycles: int = 4
+    planned: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        positive("CosLog", rate=self.rate)
+        count("CosLog", cycles=self.cycles)
+
+    def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
+        done = steps / (plan.last_step("CosLog") + 1)
+        turns = np.log2(1 + (2.0**self.cycles - 1) * done)
+        return np.asarray(self.rate * 0.5 * (1 - np.cos(2 * np.pi * turns)))
+
+
+@dataclass(frozen=True)
+class FlatCos:
+    """`rate` for the first half of the run, then down to 0 along half a cosine; for rates, weight decay and dropout.
+
+    Parameters
+    ----------
+    rate : float > 0
+
+    References
+    ----------
+    Holzmüller, Grinsztajn & Steinwart, "Better by default", NeurIPS 2024, section 3.2 (flat_cos).
+
+    Examples
+    --------
+    >>> FlatCos(1.0).rates(np.arange(8), Plan(steps=8, steps_per_epoch=1)).round(2).tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 0.85, 0.5, 0.15]
+    """
+
+    rate: float
+    planned: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        positive("FlatCos", rate=self.rate)
+
+    def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
+        done = steps / (plan.last_step("FlatCos") + 1)
+        return half_cosine(self.rate, 0.0, 2 * done - 1)
+
+
+@dataclass(frozen=True)
 class ReduceOnPlateau:
     """The rate is multiplied by `factor` when the watched loss has not improved for `patience` epochs.
 
@@ -332,3 +399,24 @@ class ReduceOnPlateau:
 
     def rates(self, steps: NDArray[np.int64], plan: Plan) -> Floats:
         return np.full(len(steps), float(self.rate))
+
+
+def shares(schedule: Schedule, steps: NDArray[np.int64], plan: Plan, what: str) -> Floats:
+    """What a schedule multiplies `Schedule.rate` by at each of `steps`, for weight decay and dropout.
+
+    Raises
+    ------
+    ConfigurationError
+        It rises above the rate that it is built around, which dropout cannot, or goes by epochs' losses.
+    """
+    if isinstance(schedule, ReduceOnPlateau):
+        raise ConfigurationError(
+            f"ReduceOnPlateau goes by losses that are not known when {what} is planned. Use FlatCos({schedule.rate!r})."
+        )
+    found = schedule.rates(steps, plan) / schedule.rate
+    if len(found) and not (found.min() >= 0 and found.max() <= 1 + 1e-9):
+        raise ConfigurationError(
+            f"A schedule of {what} must not rise above the rate that it is built around. Got {schedule!r}; use one "
+            f"that falls, such as FlatCos({schedule.rate!r})."
+        )
+    return np.minimum(found, 1.0)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backstory.engine.contract import Array, Chunk, ChunkResult, Engine, Failure, UpdateRule
-from backstory.errors import DivergenceError
+from backstory.errors import DivergenceError, unknown
 from backstory.network.spec import Spec
 from backstory.training.callbacks import EarlyStopping, Event, EveryEpoch, EverySteps
 from backstory.training.checkpoints import Checkpoint, Keeper
@@ -22,11 +22,14 @@ from backstory.training.history import Epoch, History
 from backstory.training.metrics import Metric, measure
 from backstory.training.optimizers import Optimizer
 from backstory.training.progress import Progress
-from backstory.training.schedules import ConstantRate, Plan, ReduceOnPlateau
+from backstory.training.schedules import ConstantRate, Plan, ReduceOnPlateau, Schedule, shares
 from backstory.training.turns import Turns
 
 ROWS_PER_CALL = 1 << 16
 """Short epochs are taken together, up to so many visits of rows, when nothing has to happen between them."""
+
+_LOOKS = 1000
+"""A schedule is looked at so many times before a run, for what it must not do."""
 
 _SAMPLED_ROWS = 1024
 """So many rows, spread over the data, tell one data set from another."""
@@ -83,6 +86,7 @@ class Options:
     threads: int
     rates: tuple[float, ...] = ()  # factors, one per parameter array; empty: all 1
     decays: tuple[float, ...] = ()  # likewise; empty: 1 for weights, 0 for all else
+    dropout_schedule: Schedule | None = None
     penalty_rows: float | None = None
     early_stopping: EarlyStopping | None = None
     per_epoch: tuple[EveryEpoch, ...] = ()
@@ -91,6 +95,10 @@ class Options:
     progress: bool | None = None
     checkpoint: Checkpoint | None = None
     resume: bool = False
+
+    def dropout_at(self, share: float) -> tuple[float, ...]:
+        """The dropout of each hidden layer where a schedule multiplies it by a share."""
+        return self.dropout if share == 1 else tuple(rate * share for rate in self.dropout)
 
 
 @dataclass
@@ -206,6 +214,15 @@ class Trainer:
         self.rule: UpdateRule = self.memory.optimizer.rule()
         self.factors = factors(self.spec, self.rule, self.options.rates, self.options.decays)
         self.first_step = 0 if self._schedule.planned else self.memory.steps
+        early = self.options.early_stopping
+        if early is not None and early.metric is not None:
+            known = list(self.options.metrics) if self.validation is not None else []
+            if early.metric not in known:
+                raise unknown("metric of the validation set to watch", early.metric, known)
+        for schedule, what in self._shared:
+            if schedule is None:
+                continue
+            shares(schedule, np.linspace(0, (self.plan.steps or 1) - 1, _LOOKS).astype(np.int64), self.plan, what)
 
     def save(self) -> None:
         """Write a checkpoint, where they are asked for."""
@@ -292,7 +309,21 @@ class Trainer:
         first_batch, steps : int
         rates : float or ndarray (steps,)
         """
+        if not any(schedule for schedule, _ in self._shared):
+            return self._at_once(epoch, order, first_batch, steps, rates)
+        done: list[ChunkResult] = []
+        while steps and not (done and (done[-1].failure or done[-1].interrupt)):  # what follows a schedule, by epochs
+            n = min(steps, self.steps_per_epoch - first_batch % self.steps_per_epoch)
+            rate = rates if isinstance(rates, float) else rates[:n]
+            done.append(self._at_once(epoch, order, first_batch, n, rate))
+            rates = rates if isinstance(rates, float) else rates[n:]
+            first_batch, steps = first_batch + n, steps - n
+        return joined(done)
+
+    def _at_once(self, epoch: int, order: Any, first_batch: int, steps: int, rates: float | Array) -> ChunkResult:
+        """Take steps within which weight decay and dropout stay as they are."""
         options, place = self.options, self.place(epoch, order, first_batch)
+        decay, dropout = self.present_shares()
         chunk = Chunk(
             X=place.data.X,
             y=place.data.y,
@@ -305,7 +336,7 @@ class Trainer:
             learning_rates=rates,
             epoch=place.epoch,
             seed=options.seed,
-            dropout=options.dropout,
+            dropout=options.dropout_at(dropout),
             clip_norm=options.clip_norm,
             clip_value=options.clip_value,
             frozen=options.frozen,
@@ -315,10 +346,35 @@ class Trainer:
             decays=self.factors[1],
         )
         with self.memory.turns.writing():
-            result = self.engine.train(self.parameters, self.rule, self.memory.state, chunk, options.threads)
+            result = self.engine.train(
+                self.parameters, self.rule.decayed(decay), self.memory.state, chunk, options.threads
+            )
         self.memory.steps += result.steps
         self.steps_done += result.steps
         return result
+
+    @property
+    def _shared(self) -> tuple[tuple[Schedule | None, str], ...]:
+        """The schedules of weight decay and dropout, where they follow one, and what they are called."""
+        return (self.memory.optimizer.decay_schedule, "weight_decay"), (self.options.dropout_schedule, "dropout")
+
+    def present_shares(self, done: int = 0) -> tuple[float, float]:
+        """What weight decay and dropout are multiplied by in the epoch of the next step.
+
+        Parameters
+        ----------
+        done : int
+            Steps taken that are not yet counted.
+        """
+        decay, dropout = (self._present(schedule, what, done) for schedule, what in self._shared)
+        return decay, dropout
+
+    def _present(self, schedule: Schedule | None, what: str, done: int) -> float:
+        if schedule is None:
+            return 1.0
+        step = self.steps_done + done if schedule.planned else self.memory.steps
+        first = step - step % self.steps_per_epoch
+        return float(shares(schedule, np.array([first]), self.plan, what)[0])
 
     def place(self, epoch: int, order: NDArray[np.int64] | None, first_batch: int) -> Place:
         """Where the steps from a batch of a walk on take their rows."""
@@ -429,11 +485,19 @@ class Trainer:
         early = self.options.early_stopping
         if early is None:
             return
-        loss = self._watched(figures)
-        if loss < (self.best[0] if self.best else math.inf) - early.min_delta:
+        value = self._watched(figures) if early.metric is None else -figures.metrics[early.metric]
+        if self._better(value, figures, early):
             weights = self.best[2] if self.best else np.empty_like(self.parameters)  # never two copies of them
             weights[:] = self.parameters
-            self.best = loss, len(self.history) - 1, weights
+            self.best = value, len(self.history) - 1, weights
+
+    def _better(self, value: float, figures: Epoch, early: EarlyStopping) -> bool:
+        """Whether an epoch is better than the best before it; equal metrics are told apart by the losses."""
+        if self.best is None:
+            return value < math.inf
+        if early.metric is not None and value == self.best[0]:
+            return figures.validation_loss < self.history.epochs[self.best[1]].validation_loss
+        return value < self.best[0] - early.min_delta
 
     def _watched(self, figures: Epoch) -> float:
         """The loss that early stopping and ReduceOnPlateau go by."""
@@ -475,7 +539,8 @@ class Trainer:
         if stop:
             self.history.stopped = "callback"
         early = self.options.early_stopping
-        if early is not None and len(self.history) - 1 - (self.best[1] if self.best else -1) >= early.patience:
+        waited = len(self.history) - 1 - (self.best[1] if self.best else -1)
+        if early is not None and early.patience is not None and waited >= early.patience:
             self.history.stopped, stop = "early stopping", True
         return stop
 
@@ -484,6 +549,19 @@ class Trainer:
         if self.best is not None:
             with self.memory.turns.writing():
                 _, self.history.best_epoch, self.parameters[:] = self.best
+
+
+def joined(results: list[ChunkResult]) -> ChunkResult:
+    """What came of several chunks taken one after the other, as of one."""
+    *before, last = results
+    if not before:
+        return last
+    steps = sum(result.steps for result in before)
+    failure = None if last.failure is None else replace(last.failure, step=steps + last.failure.step)
+    losses, norms, penalties = (
+        np.concatenate([getattr(result, name) for result in results]) for name in ("losses", "norms", "penalties")
+    )
+    return ChunkResult(steps + last.steps, losses, norms, penalties, failure, last.interrupt)
 
 
 class _Stop(Exception):

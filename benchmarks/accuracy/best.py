@@ -1,0 +1,114 @@
+"""How good and how fast the best of every library are on tables; each result is kept in a file of its own.
+
+A run may be stopped at any time and begun again, on another day: it goes on with what is not there yet. The first
+split of every table comes first, then the second of each, small tables before large ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.accuracy.rivals import RIVALS, Rival, threads
+from benchmarks.accuracy.sets import Opened, Set
+from benchmarks.accuracy.tables import TABLES
+
+SPLITS = 5
+MOST_ROWS = 16_512
+"""Rows to train on, at most: a large table's are drawn from its split's, by the split's number."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One contender on one split of one table.
+
+    Parameters
+    ----------
+    error : float
+        The share of wrong answers, or the root mean squared error in the target's units.
+    seconds : float
+        Of training and answering, on as many threads as said.
+    load : float
+        The machine's load when it ended: above the number of its processors, the time is not to be believed.
+    """
+
+    error: float
+    seconds: float
+    load: float
+    threads: int
+    rows: int
+    version: str
+
+
+def run(
+    folder: Path, cache: Path, only: str = "", contenders: str = "", splits: int = SPLITS, again: bool = False
+) -> None:
+    """Measure what is not in the cache; with `again`, what is there too (its time, when the machine is quiet)."""
+    for place in range(splits):
+        for set in TABLES:
+            if only.lower() not in set.name.lower() or not (set.file == "" or (folder / set.file).exists()):
+                continue
+            for name, rival in RIVALS.items():
+                if (not contenders or name in contenders.split(",")) and rival.there:
+                    path = file_of(cache, set, place, name)
+                    if again or not path.exists():
+                        keep(path, f"{set.name}, split {place}, {name}", opened(set, folder), place, rival)
+
+
+@cache
+def opened(set: Set, folder: Path) -> Opened:
+    """A table, read once."""
+    return set.open(folder)
+
+
+def file_of(cache: Path, set: Set, split: int, contender: str) -> Path:
+    """Where a result is kept."""
+    plain = "".join(letter if letter.isalnum() else "-" for letter in f"{set.name} {contender}".lower())
+    return cache / f"{plain}-{split}.json"
+
+
+def keep(path: Path, told: str, table: Opened, split: int, rival: Rival) -> None:
+    """Measure and write; who fails is told of, and tried again by the next run."""
+    try:
+        result = measure(table, split, rival)
+    except Exception:
+        print(f"{told}: failed\n{traceback.format_exc()}", file=sys.stderr, flush=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(result)), encoding="utf-8")
+    print(f"{told}: {result.error:.5g} in {result.seconds:.1f} s, load {result.load:.1f}", file=sys.stderr, flush=True)
+
+
+def rows_of(table: Opened, split: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows to train on and to measure on, the former at most `MOST_ROWS`."""
+    train, test = table.splits[split % len(table.splits)]
+    if len(train) > MOST_ROWS:
+        train = np.sort(np.random.default_rng(split).choice(train, MOST_ROWS, replace=False))
+    return train, test
+
+
+def measure(table: Opened, split: int, rival: Rival) -> Result:
+    """Train on a split's rows and measure on the others; the split's number is the seed."""
+    train, test = rows_of(table, split)
+    start = time.perf_counter()
+    answers = rival.fit(table, train, test, split)
+    seconds = time.perf_counter() - start
+    true = table.labels[test]
+    wrong = np.mean(answers != true) if table.set.task == "classes" else np.sqrt(np.mean((answers - true) ** 2))
+    return Result(
+        float(wrong), seconds, os.getloadavg()[0], threads(), len(train), metadata.version(rival.distribution)
+    )
+
+
+Errors = Mapping[str, Mapping[str, list[Result]]]
+"""Table -> contender -> split by split, those that every contender has."""

@@ -47,7 +47,13 @@ def penalty_of(net: bs.Network, lambda_: float, rows: int) -> float:
 
 
 def reproduce(
-    published: Mapping[str, Array], mnist: Mapping[str, Array], run: str, engine: str, *, test_every: int = 1
+    published: Mapping[str, Array],
+    mnist: Mapping[str, Array],
+    run: str,
+    engine: str,
+    *,
+    test_every: int = 1,
+    epochs: int = EPOCHS,
 ) -> dict[str, Curves]:
     """Train as the book did, in its order of images, and return the curves on "train" and "test" images.
 
@@ -59,6 +65,8 @@ def reproduce(
     engine : {"native", "reference"}
     test_every : int >= 1
         The 10,000 test images are looked at after every so many epochs.
+    epochs : int >= 1
+        Stop after so many of the 400.
     """
     lambda_ = LAMBDA[run]
     net = bs.Network(
@@ -79,7 +87,7 @@ def reproduce(
     X, y = sets["train"][0], np.eye(10)[published["y"]]
     order = published["order"]
     found: dict[str, list[tuple[int, float, int]]] = {name: [] for name in sets}
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         rows = order[epoch]
         net.fit(X[rows], y[rows], optimizer=bs.SGD(0.5), batch_size=10, epochs=1, shuffle=False, engine=engine)
         for name, (images, labels, every) in sets.items():

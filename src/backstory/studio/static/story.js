@@ -12,7 +12,9 @@ const FOLDED = new Set(["deltas", "batch", "softmax", "update", "stale", "cost"]
 export function storyView(model) {
   const title = html("h2", {}, "Why");
   const invitation = html("p", {}, "Choose a weight, a bias or a unit in the picture: where its gradient comes from is told here.");
-  const taken = html("p", { class: "row taken" });
+  const when = html("span");
+  const taken = html("p", { class: "row taken" }, when,
+    html("button", { type: "button", click: () => model.send({ do: "select", quantity: model.get("story").quantity }) }, "Tell it again"));
   const extent = choiceButtons("Story of", { row: "this row", batch: "all rows" },
     (over) => model.send({ do: "select", quantity: model.get("story").quantity, over }));
   const faces = choiceButtons("Show", FACES, toggleFace);
@@ -113,9 +115,7 @@ export function storyView(model) {
     const step = model.get("training")?.step ?? story.step;
     const old = step !== story.step;
     taken.hidden = !old;
-    if (!old) return;
-    taken.replaceChildren(`Told at step ${story.step}; the network is at step ${step}.`,
-      html("button", { type: "button", click: () => model.send({ do: "select", quantity: story.quantity }) }, "Tell it again"));
+    if (old) when.textContent = `Told at step ${story.step}; the network is at step ${step}.`;
   }
 
   function update() {

@@ -113,10 +113,11 @@ def _key(page: str, parts: list[Piece]) -> str:
 def _sources() -> str:
     """One digest of the package and of what runs the pages."""
     digest = hashlib.sha256()
-    for folder in ("src/backstory", "scripts/book", "examples"):
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    runs = [ROOT / "scripts" / "book" / name for name in ("fences.py", "session.py", "parts.py")]
+    package = [path for folder in ("src/backstory", "examples") for path in sorted((ROOT / folder).rglob("*"))]
+    for path in [*runs, *package]:
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

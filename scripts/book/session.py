@@ -9,10 +9,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,13 @@ class Outcome:
         What it printed; with the value of its last line, as Python's prompt shows it.
     figure : str
         The last line's figure as a file's text, HTML or SVG; empty for none.
+    seconds : float
+        What it took.
     """
 
     text: str = ""
     figure: str = ""
+    seconds: float = 0.0
 
 
 @dataclass
@@ -155,8 +159,10 @@ def run_page(page: str, parts: list[Piece]) -> list[Outcome]:
         session = Session(folder)
         for piece in parts:
             try:
+                start = time.perf_counter()
                 with _inside(folder):
-                    found.append(session.run(piece))
+                    outcome = session.run(piece)
+                found.append(replace(outcome, seconds=round(time.perf_counter() - start, 3)))
             except BaseException as error:
                 told = "".join(traceback.format_exception(error, limit=-3))
                 raise RuntimeError(f"{page}, line {piece.line}: this block fails.\n{piece.code}\n\n{told}") from None

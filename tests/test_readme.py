@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import doctest
 import re
-import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from sklearn.datasets import load_iris
 
-from scripts.transcript import BEGIN, END, replaced
+from scripts.transcript import BEGIN, COMMANDS, END, replaced, run
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,21 +28,7 @@ def test_examples_print_what_they_say() -> None:
     assert doctest.DocTestRunner().run(test).failed == 0
 
 
-def test_commands_run(tmp_path: Path) -> None:
-    iris = load_iris()
-    rows = np.column_stack([iris.data.astype(str), iris.target_names[iris.target]])
-    header = ",".join([*(name.replace(" (cm)", "").replace(" ", "_") for name in iris.feature_names), "species"])
-    np.savetxt(tmp_path / "iris.csv", rows, fmt="%s", delimiter=",", header=header, comments="")
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    (block,) = [block for block in blocks("") if block.startswith("backstory train")]
-    for line in block.splitlines():
-        command = [str(Path(sys.executable).parent / "backstory"), *shlex.split(line)[1:]]
-        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
-    assert "<svg" in (tmp_path / "story.html").read_text(encoding="utf-8")
-    assert len((tmp_path / "predictions.csv").read_text(encoding="utf-8").splitlines()) == 1 + len(rows)
-
-
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
 def test_links_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)#:]+)\)|(?:src|srcset)=\"([^\"#:]+)\"", text)
@@ -54,10 +36,15 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 def test_transcript_is_there_and_a_new_one_takes_its_place() -> None:
-    assert "$ backstory demo" in README
+    assert all(f"$ {command}" in README for command, _ in COMMANDS)
     changed = replaced(README, "a new line")
     assert replaced(changed, "a new line") == changed
-    assert f"```\n$ backstory demo\na new line\n```\n{END}" in changed
+    assert f"-->\n```\na new line\n```\n{END}" in changed
+
+
+def test_the_transcript_is_what_the_commands_print() -> None:
+    command, most = COMMANDS[0]
+    assert f"{run(command, most)}\n" in README, "run: python scripts/transcript.py"
 
 
 def test_a_readme_without_markers_is_refused() -> None:

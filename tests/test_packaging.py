@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.resources
+import random
 import re
 import subprocess
 import sys
 import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 import backstory as bs
+from scripts import contents
 from scripts.requirements import requirements
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,5 +72,54 @@ def test_source_distribution_carries_all_that_a_build_needs(tmp_path: Path) -> N
     needed = {"pyproject.toml", "CMakeLists.txt", "LICENSE", "README.md", "src/backstory/py.typed"}
     needed |= {path.relative_to(ROOT).as_posix() for path in sources}
     assert needed <= names
-    left_over = re.compile(r"^(\.venv|\.git|build|dist|\.ci)/|\.(so|pyc|whl)$")
-    assert not [name for name in names if left_over.search(name)]
+    assert contents.faults(archive) == []
+
+
+def wheel(path: Path, names: dict[str, bytes]) -> Path:
+    """A file with the names of a wheel of this checkout, and more."""
+    package = ROOT / "src" / "backstory"
+    own = [each for each in package.rglob("*") if each.is_file() and each.suffix != ".pyc"]
+    info = f"backstory-{bs.__version__}.dist-info"
+    extra = {f"{info}/{name}": b"" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")}
+    with zipfile.ZipFile(path / "backstory-0-py3-none-any.whl", "w") as file:
+        for name in [each.relative_to(package.parent).as_posix() for each in own]:
+            file.writestr(name, b"")
+        for name, content in (extra | names).items():
+            file.writestr(name, content)
+    return path / "backstory-0-py3-none-any.whl"
+
+
+def test_a_wheel_of_this_checkout_holds_nothing_that_it_should_not(tmp_path: Path) -> None:
+    assert contents.faults(wheel(tmp_path, {})) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tests/test_model.py",
+        "backstory/.env",
+        "backstory/notes.md",
+        "backstory/__pycache__/errors.cpython-311.pyc",
+        "backstory/studio/static/big.png",
+        "backstory/_native_sse.cpython-311-x86_64-linux-gnu.so",
+        "backstory/libasan.so.8",
+        "backstory/digits.safetensors",
+        "build/CMakeCache.txt",
+        "../outside.py",
+    ],
+)
+def test_what_does_not_belong_into_a_wheel_is_named(tmp_path: Path, name: str) -> None:
+    (fault,) = contents.faults(wheel(tmp_path, {name: b""}))
+    assert fault == f"backstory-0-py3-none-any.whl must not hold {name!r}."
+
+
+def test_what_is_too_large_or_not_there_is_named(tmp_path: Path) -> None:
+    size = contents.LARGEST[".whl"] + 1
+    large = contents.faults(wheel(tmp_path, {"backstory/_native_avx2.abi3.so": random.Random(0).randbytes(size)}))
+    assert [re.sub(r"[\d,]+", "N", fault) for fault in large] == [
+        "'backstory/_native_avxN.abiN.so' in backstory-N-pyN-none-any.whl is N bytes.",
+        "backstory-N-pyN-none-any.whl must be at most N bytes. It is N.",
+    ]
+    with zipfile.ZipFile(tmp_path / "empty.whl", "w"):
+        pass
+    assert contents.faults(tmp_path / "empty.whl")[0] == "empty.whl must hold 'backstory/py.typed'."

@@ -11,13 +11,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STEPS ?=
 QUICK ?=
 SANITIZERS ?= address thread
+SECONDS_EACH ?= 60
 MNIST ?=
 
 # Python sources are used in place (an editable install); only these make a new build necessary.
 BUILT_FROM := pyproject.toml CMakeLists.txt src/backstory/__init__.py $(shell find native -type f 2>/dev/null)
 requirements = $(BIN)/python scripts/requirements.py $(1) | xargs $(PIP) install --quiet
 
-.PHONY: help demo test check docs bench scale install package sanitize clean
+.PHONY: help demo test check docs bench scale install package fuzz sanitize clean
 
 help:
 	@echo "make demo     train on a real data set and tell one gradient's story"
@@ -28,6 +29,7 @@ help:
 	@echo "make scale    train by processes on hosts of their own, over links of given delay and rate (Linux, root)"
 	@echo "make install  only prepare $(VENV) for development"
 	@echo "make package  build wheel and sdist, and run both installed in empty environments"
+	@echo "make fuzz     search for hostile inputs by the paths they take, kind by kind (SECONDS_EACH=60)"
 	@echo "make sanitize build the engine with sanitizers, and run its tests under them (SANITIZERS=address, or thread)"
 	@echo "make clean    remove $(VENV), build/ and caches"
 
@@ -56,6 +58,12 @@ install: $(VENV)/.checked-with
 
 package: $(VENV)/.installed
 	PYTHON=$(BIN)/python scripts/check_package
+
+# What is left of findings goes into build/findings.
+fuzz: $(VENV)/.tested-with
+	@$(call requirements,fuzz)
+	@mkdir -p build/findings
+	$(BIN)/python -m benchmarks.guided $(SECONDS_EACH) --findings build/findings
 
 sanitize: $(VENV)/.tested-with
 	for kind in $(SANITIZERS); do PYTHON=$(BIN)/python scripts/sanitize $$kind; done

@@ -73,6 +73,7 @@ private:
 
         const bool whole = training_.whole_needed();
         const auto all = whole ? training_.whole(loss) : typename Training<T>::Whole{};
+        if (training_.overflows(all)) return fail("norm", 0, -1);
         const Step<T> now(rule_, chunk_.rate(s), t, all.gradient);
         training_.each_tile(0, net_.tiles, [&](size l, const WeightTile& tile, size) {
             training_.update_from_memory(l, tile, now, all.scale);

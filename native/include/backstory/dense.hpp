@@ -161,16 +161,15 @@ BS_INLINE void dense_backward(const Dense<T>& layer, Rows<const T> dz, const T* 
     product(dz, first, last, layer.n_out, layer.wt, panel, da_prev, done);
 }
 
-// dW (and db) of one tile, summed over rows [first, last): g = start + a_prev^T dz.
-//   a_prev (n, n_in), dz (n, n_out); start, g (tile.count(), width), start null for zeros, as it must be for a layer of
-//   few outputs; ahead what comes after
+// dW (and db) of one tile, summed over rows [first, last): g = a_prev^T dz.
+//   a_prev (n, n_in), dz (n, n_out); g (tile.count(), width); ahead what comes after
 template <class T>
 BS_INLINE void dense_gradient(const Dense<T>& layer, const WeightTile& tile, Rows<const T> a_prev, Rows<const T> dz,
-                              size first, size last, const T* start, T* g, const Ahead<T>& ahead) {
+                              size first, size last, T* g, const Ahead<T>& ahead) {
     const T* a = (tile.k == 0 ? a_prev.data : a_prev.at(0, tile.k)) + first * a_prev.row;
     const T* d = dz.data + tile.panel * dz.step + first * dz.row;
     if (layer.few_outputs()) return few_outputs_gradient(tile, layer.n_out, a, a_prev.row, d, dz.row, last - first, g);
-    gradient<T>({a, a_prev.row, d, dz.row, last - first, start, g, ahead}, tile.rows, tile.bias,
+    gradient<T>({a, a_prev.row, d, dz.row, last - first, g, ahead}, tile.rows, tile.bias,
                 layer.w.width(tile.panel));
 }
 

@@ -1,6 +1,6 @@
 // Matrix products by register tiles. Two micro-kernels do all the work of a network:
 //   product_tile   C = start + A B     forward (A = activations, B = W) and backward to the data (A = dz, B = W^T)
-//   gradient_tile  G = start + A^T D   gradient of a few rows of W (A = activations, D = dz), summed over the batch
+//   gradient_tile  G = A^T D           gradient of a few rows of W (A = activations, D = dz), summed over the batch
 // Every element of a result is one chain of fused multiply-adds, in the order of the inner index, whatever the tile,
 // the blocks or the threads. So a result never depends on how the work was cut: it is the same to the bit.
 #pragma once
@@ -181,21 +181,16 @@ struct GradientTile {
     size a_row;
     const T* d;  // (n, NV vectors) dz
     size d_row;
-    size n;          // rows of the batch
-    const T* start;  // (R + bias, NV vectors) or null for zeros
-    T* g;            // (R + bias, NV vectors)
+    size n;  // rows of the batch
+    T* g;    // (R + bias, NV vectors)
     Ahead<T> ahead;
 };
 
-// g[r, :] = start[r, :] + sum over i of a[i, r] * d[i, :], for R rows of W; with BIAS one more row, the sum of d.
+// g[r, :] = sum over i of a[i, r] * d[i, :], for R rows of W; with BIAS one more row, the sum of d.
 template <class T, int R, bool BIAS, int NV>
 void gradient_tile(const GradientTile<T>& x) {
     constexpr int rows = R + BIAS;
-    V<T> sum[rows][NV];
-#pragma GCC unroll 16
-    for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 2
-        for (int v = 0; v < NV; ++v) sum[r][v] = x.start ? load(x.start + (r * NV + v) * lanes<T>) : V<T>{};
+    V<T> sum[rows][NV]{};
 
     const T* a = x.a;
     const T* d = x.d;

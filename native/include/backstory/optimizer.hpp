@@ -181,7 +181,7 @@ struct Step {
                 });
             case RuleKind::rprop:
                 return each([&](X wi, X gi, size i) {
-                    const X zero{}, k = gi * load<T, N>(s + i), old = load<T, N>(v + i);
+                    const X zero{}, k = sign_of(gi) * sign_of(load<T, N>(s + i)), old = load<T, N>(v + i);
                     const X grown = min(old * all<X>(eta_plus), all<X>(high)), cut = max(old * all<X>(eta_minus), all<X>(low));
                     const X now = select(k > zero, grown, select(k < zero, cut, old));
                     const X q = select(k < zero, zero, gi);

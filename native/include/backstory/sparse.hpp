@@ -195,14 +195,12 @@ void sparse_forward(const Dense<T>& layer, const Nonzeros<T>& x, const T* packed
 }
 
 // The gradients of the tiles at the same rows of W in some panels, over n rows: tile p's g is `g + p * tile_room`.
-//   d (n, NV vectors) dz of the first panel, d_panel to the next; start as g, or null for zeros
+//   d (n, NV vectors) dz of the first panel, d_panel to the next
 template <class T, int P, int NV>
 void sparse_tiles(const WeightTile& tile, const Nonzeros<T>& x, const T* d, size d_row, size d_panel, size n,
-                  const T* const* start, T* g) {
+                  T* g) {
     for (size r = 0; r < tile.count(); ++r) {
-        V<T> sum[NV];
-#pragma GCC unroll 16
-        for (int v = 0; v < NV; ++v) sum[v] = start ? load(start[v / 2] + vector_at<T, P>(v, 0, r)) : V<T>{};
+        V<T> sum[NV]{};
         if (r == tile.rows) {  // the bias
             for (size i = 0; i < n; ++i)
 #pragma GCC unroll 16
@@ -227,9 +225,9 @@ void sparse_tiles(const WeightTile& tile, const Nonzeros<T>& x, const T* d, size
 // The sparse twin of dense_gradient, for the tiles of all panels that go together from tile.panel on.
 template <class T>
 void sparse_gradient(const Dense<T>& layer, const WeightTile& tile, const Nonzeros<T>& x, Rows<const T> dz, size n,
-                     const T* const* start, T* g) {
+                     T* g) {
     with_panels(together_from(layer, tile.panel), [&]<int P, int NV>() {
-        sparse_tiles<T, P, NV>(tile, x, dz.data + tile.panel * dz.step, dz.row, dz.step, n, start, g);
+        sparse_tiles<T, P, NV>(tile, x, dz.data + tile.panel * dz.step, dz.row, dz.step, n, g);
     });
 }
 

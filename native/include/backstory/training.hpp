@@ -184,15 +184,15 @@ public:
         for (size i = first; i < last; ++i) space_.at.factors[i] = static_cast<T>(weight(rows.row(i)) * b.share);
     }
 
-    // The gradient of one tile over the n rows in the buffers, part by part, on top of `start` where that is not null.
+    // The gradient of one tile over the n rows in the buffers, part by part, on top of `start` where that is not null. What
+    // is in the buffers is added up by itself first: a sum that grows row by row over a million loses digits in float32.
     void tile_gradient(size l, const WeightTile& tile, const Inputs<T>& x, size n, const T* start, T* g) {
         const size parts = net_.parts(n);
-        if (parts == 1 && !start) return rows_gradient(l, tile, x, 0, n, nullptr, g, true);
-        if (parts == 1 && !net_.layers[l - 1].few_outputs()) return rows_gradient(l, tile, x, 0, n, start, g, true);
+        if (parts == 1 && !start) return rows_gradient(l, tile, x, 0, n, g, true);
         alignas(64) T sum[tile_room<T>], part[tile_room<T>];
         for (size p = 0; p < parts; ++p) {
             const Share rows = share(n, static_cast<int>(p), static_cast<int>(parts));
-            rows_gradient(l, tile, x, rows.first, rows.last, nullptr, p == 0 ? sum : part, true);
+            rows_gradient(l, tile, x, rows.first, rows.last, p == 0 ? sum : part, true);
             if (p > 0) add(tile.count() * net_.layers[l - 1].w.width(tile.panel), sum, part, sum);
         }
         const size count = tile.count() * net_.layers[l - 1].w.width(tile.panel);
@@ -241,8 +241,7 @@ public:
 
     // The gradient of one tile over rows [first, last) of the buffers.
     //   updates: the tile's update comes next, on this thread
-    void rows_gradient(size l, const WeightTile& tile, const Inputs<T>& x, size first, size last, const T* start, T* g,
-                       bool updates) {
+    void rows_gradient(size l, const WeightTile& tile, const Inputs<T>& x, size first, size last, T* g, bool updates) {
         const Dense<T>& layer = net_.layers[l - 1];
         const size at = layer.tile_offset(tile);
         const auto slot = [&](size k) { return updates && space_.slot[k] ? space_.slot[k] + at : g; };
@@ -251,7 +250,7 @@ public:
                              transposes ? transposed_tile(layer, tile, space_.wt) : g,
                              transposes ? layer.wt.width(tile.k / panel_width<T>) : 0};
         const Rows<const T> a_prev = l == 1 ? x.rows : Rows<const T>(space_.at.a[l - 1]);
-        dense_gradient<T>(layer, tile, a_prev, space_.at.d[l], first, last, start, g, ahead);
+        dense_gradient<T>(layer, tile, a_prev, space_.at.d[l], first, last, g, ahead);
     }
 
     // Call done(l, tile, number, g) with the gradient of each tile that is this thread's, over the rows in the buffers.
@@ -295,11 +294,14 @@ public:
                     places[q] = room(1, tile);
                     for (size at = 0; at < tile_lines<T>; ++at) prefetch(space_.w + layer.tile_offset(tile) + at * line<T>);
                 }
-                sparse_gradient<T>(layer, layer.tile(number(p, b)), x, space_.at.d[1], n, further ? places : nullptr, local);
+                sparse_gradient<T>(layer, layer.tile(number(p, b)), x, space_.at.d[1], n, local);
                 for (size q = 0; q < together; ++q) {
                     const WeightTile tile = layer.tile(number(p + q, b));
                     T* g = local + q * tile_room<T>;
-                    if (places[q]) std::copy_n(g, tile.count() * layer.w.width(tile.panel), places[q]), g = places[q];
+                    const size numbers = tile.count() * layer.w.width(tile.panel);
+                    if (further) add(numbers, places[q], g, places[q]);
+                    else if (places[q]) std::copy_n(g, numbers, places[q]);
+                    if (places[q]) g = places[q];
                     done(size{1}, tile, layer.tile_at + number(p + q, b), g);
                 }
             }
@@ -371,12 +373,34 @@ public:
             g.largest = std::max(g.largest, sums.largest);
             g.loss += sums.penalty;
         }
-        if (chunk_.clip_norm && g.norm_squared > *chunk_.clip_norm * *chunk_.clip_norm) {
-            const double scale = *chunk_.clip_norm / std::sqrt(g.norm_squared);
-            g.norm_squared *= scale * scale, g.largest *= scale;
+        if (!chunk_.clip_norm) return x;
+        const bool safe = std::isfinite(g.norm_squared) && g.norm_squared > least_square;
+        const double norm = safe ? std::sqrt(g.norm_squared) : norm_by_largest(g.largest);
+        if (norm > *chunk_.clip_norm) {
+            const double scale = *chunk_.clip_norm / norm;
+            g.norm_squared = norm * scale * (norm * scale), g.largest *= scale;
             x.scale = static_cast<T>(scale);
         }
         return x;
+    }
+    // The norm of a gradient in memory where its square is too large or too small for a number, though it is not.
+    double norm_by_largest(double largest) const {
+        if (!(largest > 0)) return largest;
+        double sum = 0;
+        each_tile(0, net_.tiles, [&](size l, const WeightTile& tile, size) {
+            const Dense<T>& layer = net_.layers[l - 1];
+            const size width = layer.w.width(tile.panel), skip = free_weights_[l - 1] ? 0 : tile.rows;
+            const size rows = tile.rows + (tile.bias && free_biases_[l - 1]) - skip;
+            tile_each(space_.g + layer.tile_offset(tile) + skip * width, rows, width, layer.w.valid(tile.panel), [&](T x) {
+                const double part = double{x} / largest;
+                sum += part * part;
+            });
+        });
+        return largest * std::sqrt(sum);
+    }
+    // Whether the rule's step is made of a squared norm that overflowed.
+    bool overflows(const Whole& x) const {
+        return rule_.kind == RuleKind::polyak && !std::isfinite(x.gradient.norm_squared);
     }
     void update_from_memory(size l, const WeightTile& tile, const Step<T>& step, T scale) {
         const Dense<T>& layer = net_.layers[l - 1];
@@ -421,6 +445,7 @@ public:
 
 private:
     static constexpr double pause_seconds = 0.05;
+    static constexpr double least_square = 1e-280;  // squares below it have lost digits
     static constexpr size work_between_looks = 2'000'000;
     using Clock = std::chrono::steady_clock;
 
@@ -486,6 +511,7 @@ private:
             }
             if (to_memory) {
                 const Whole all = whole_needed() ? whole(result.losses[s]) : Whole{};
+                if (me == 0 && overflows(all)) suspect_.store(true, std::memory_order_relaxed);
                 const Step<T> now(rule_, chunk_.rate(s), t, all.gradient);
                 each_tile(tiles.first, tiles.last,
                           [&](size l, const WeightTile& tile, size) { update_from_memory(l, tile, now, all.scale); });
@@ -571,7 +597,7 @@ private:
             x = rows_phase(b, from, n, rows);
             T* g = space_.parts + p * net_.packed;
             each_tile(0, net_.tiles, [&](size l, const WeightTile& tile, size) {
-                rows_gradient(l, tile, x, rows.first, rows.last, nullptr, g + net_.layers[l - 1].tile_offset(tile), false);
+                rows_gradient(l, tile, x, rows.first, rows.last, g + net_.layers[l - 1].tile_offset(tile), false);
             });
         }
         return x;

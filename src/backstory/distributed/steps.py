@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backstory.distributed.shards import Shards, shard_seed
 from backstory.distributed.sums import Tree
 from backstory.engine.contract import Array, Chunk, Engine, Failure, Moment, UpdateRule
-from backstory.engine.reference import clipped, first_failure, free_mask, layer_norms, penalty_slope
+from backstory.engine.reference import clipped, first_failure, free_mask, layer_norms, norm_failure, penalty_slope
 from backstory.network.spec import Spec
 from backstory.training.optimizers import SGD
 from backstory.training.trainer import Data, Memory, Options
@@ -103,6 +103,7 @@ class Steps:
         self._free = free_mask(spec, options.frozen)
         self._gradient, self._scratch = np.empty_like(parameters), np.empty_like(parameters)
         self.failures: dict[int, Failure] = {}
+        self._overflow: Failure | None = None
 
     def orders(self, epochs: range) -> Orders:
         """The rows' orders in several epochs; as they come in each shard where they are not shuffled."""
@@ -210,6 +211,7 @@ class Steps:
         norm_squared = largest = 0.0
         if rule.whole_gradient or options.clip_norm is not None or options.clip_value is not None:
             gradient, norm_squared, largest = clipped(gradient, self._free, options.clip_norm, options.clip_value)
+        self._overflow = norm_failure(rule, 0, norm_squared)
         moment = Moment(self.memory.steps + 1, rate, options.frozen, loss, norm_squared, largest)
         self.engine.apply(self.parameters, rule, self.memory.state, gradient, moment, options.threads)
         return norms
@@ -221,6 +223,8 @@ class Steps:
             if every:
                 return replace(every[min(every)], step=step)
             return first_failure(self.spec, step, "gradient", self._gradient)
+        if self._overflow is not None:
+            return replace(self._overflow, step=step)
         arrays: list[tuple[str, Any]] = [("weight", self.parameters)]
         arrays += [("state", values) for values in self.memory.state.values()]
         for quantity, values in arrays:
@@ -229,8 +233,9 @@ class Steps:
         return None
 
     def finite(self) -> bool:
-        """Whether the weights and the optimizer's state are."""
-        return all(all_finite(values) for values in (self.parameters, *self.memory.state.values()))
+        """Whether the weights and the optimizer's state are, and what the last step was made of."""
+        arrays = (self.parameters, *self.memory.state.values())
+        return self._overflow is None and all(all_finite(values) for values in arrays)
 
 
 def all_finite(values: Array) -> bool:

@@ -6,6 +6,7 @@ what went in; the chain rule is their composition from last to first. Notation: 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, Moment, UpdateRule
 from backstory.engine.counter import dropout_keep, permutations
 from backstory.engine.parts import blend, through_front
-from backstory.expressions import evaluate
+from backstory.expressions import evaluate, names
 from backstory.functions import Activation
 from backstory.network.spec import Spec, group_of, layer_of
 
@@ -208,9 +209,10 @@ class Engine:
                 if failure is None:
                     strength = _strength(spec, chunk, batch)
                     gradient = gradient + strength * penalty_slope(spec, theta)
-                    new, new_slots = update(theta, slots, gradient, loss + strength * penalty_value(spec, theta), step)
+                    whole_loss = loss + strength * penalty_value(spec, theta)
+                    new, new_slots, norm_squared = update(theta, slots, gradient, whole_loss, step)
                     after = [("weight", new), *(("state", values) for values in new_slots.values())]
-                    failure = first_failure(spec, step, "gradient", gradient)
+                    failure = first_failure(spec, step, "gradient", gradient) or norm_failure(rule, step, norm_squared)
                     for quantity, values in after:
                         failure = failure or first_failure(spec, step, quantity, values.astype(spec.dtype))
                 if failure is not None:
@@ -338,7 +340,7 @@ class _Update:
 
     def __call__(
         self, theta: Floats, slots: Mapping[str, Floats], g: Floats, loss: float, step: int
-    ) -> tuple[Floats, dict[str, Floats]]:
+    ) -> tuple[Floats, dict[str, Floats], float]:
         chunk = self.chunk
         g, norm_squared, largest = clipped(g, self.rule.free, chunk.clip_norm, chunk.clip_value)
         rate = float(np.broadcast_to(chunk.learning_rates, chunk.steps)[step])
@@ -347,7 +349,14 @@ class _Update:
         moment = Moment(
             number, rate, chunk.frozen, loss, norm_squared, largest, chunk.rates, chunk.decays, decay_share=share
         )
-        return self.rule(theta, slots, g, moment)
+        return (*self.rule(theta, slots, g, moment), norm_squared)
+
+
+def norm_failure(rule: UpdateRule, step: int, norm_squared: float) -> Failure | None:
+    """The failure of a rule whose step is made of the squared norm of the gradient, where that overflowed."""
+    if math.isfinite(norm_squared) or not any("gradient_norm_squared" in names(f) for _, f in rule.assignments):
+        return None
+    return Failure(step, "norm", 0, -1)
 
 
 def clipped(
@@ -363,11 +372,15 @@ def clipped(
     """
     if clip_value is not None:
         g = np.clip(g, -clip_value, clip_value)
-    norm_squared = float(np.sum(g[free].astype(np.float64) ** 2))
-    if clip_norm is not None and norm_squared > clip_norm**2:
-        scale = clip_norm / np.sqrt(norm_squared)
-        g, norm_squared = (g * scale).astype(g.dtype), norm_squared * scale**2
-    return g, norm_squared, float(np.max(np.abs(g[free]), initial=0.0))
+    own = g[free].astype(np.float64)
+    norm_squared, largest = float(np.sum(own**2)), float(np.max(np.abs(own), initial=0.0))
+    norm = math.sqrt(norm_squared)
+    if largest and not 1e-280 < norm_squared < math.inf:  # squares leave the numbers before what they are of
+        norm = largest * math.sqrt(np.sum((own / largest) ** 2))
+    if clip_norm is not None and norm > clip_norm:
+        scale = np.float64(clip_norm / norm)  # a double: float32 is rounded once
+        g, norm_squared, largest = (g * scale).astype(g.dtype), (norm * scale) ** 2, largest * scale
+    return g, norm_squared, largest
 
 
 class _Rule:

@@ -317,7 +317,7 @@ class Rprop(Optimizer):
     step_min: float = 1e-6
     step_max: float = 50.0
     formulas: ClassVar[str] = """\
-k = g*p
+k = sign(g)*sign(p)
 s = where(k > 0, min(s*eta_plus, step_max), where(k < 0, max(s*eta_minus, step_min), s))
 q = where(k < 0, 0, g)
 w = w - sign(q)*s

@@ -574,6 +574,7 @@ _PLACES = {
     "loss": "the loss",
     "delta": "a delta (dL/dz) of layer {layer}",
     "gradient": "the gradient of layer {layer}",
+    "norm": "the gradient's squared norm",
     "weight": "an updated parameter of layer {layer}",
     "state": "the optimizer's memory of layer {layer}",
 }

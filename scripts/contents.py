@@ -30,7 +30,7 @@ IN_SDIST = (
     r"native/(include/backstory|src)/[a-z0-9_]+\.[ch]pp",
     r"(tests|benchmarks|scripts|docs|examples)/.+\.(py|cpp|hpp|js|json|md|txt|toml|yml|css|html|svg|png|ipynb|csv|csv\.gz)",
     r"scripts/[a-z_]+",
-    r"(README|CHANGELOG|CONTRIBUTING)\.md|LICENSE|Makefile|CMakeLists\.txt|pyproject\.toml|mkdocs\.yml|PKG-INFO|\.gitignore",
+    r"[A-Z]+\.(md|cff)|LICENSE|PKG-INFO|Makefile|CMakeLists\.txt|pyproject\.toml|mkdocs\.yml|\.gitignore",
 )
 NEVER = (
     r"(^|/)(\.git|\.venv|\.ci|build|dist|__pycache__|\.[a-z]+_cache|node_modules)/"

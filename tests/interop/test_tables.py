@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,31 @@ def network(dtype: str, classes: list[Any] | None = None) -> bs.Network:
     return net
 
 
+@pytest.mark.parametrize("language", ["python", "c", "onnx"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_numbers_are_kept_within_the_targets_range(language, dtype, tmp_path):
+    net = network(dtype)
+    free = net.predict(FRAME, engine="reference")[:, 0]
+    low, high = sorted(free)[1], sorted(free)[-2]
+    net.table = dataclasses.replace(net.table, aim=dataclasses.replace(net.table.aim, low=low, high=high))
+    wanted = np.clip(free, low, high)
+    assert net.predict(FRAME, engine="reference")[:, 0].tolist() == wanted.tolist()
+    if language == "python":
+        found = [scope_of(net, tmp_path)["predict"](row)[0] for row in rows()]
+    elif language == "c":
+        if CC is None:
+            pytest.skip("no C compiler")
+        library, _, X = compiled(net, tmp_path)
+        found = library.predict("net", X, 1)[:, 0]
+    else:
+        runtime = pytest.importorskip("onnxruntime")
+        net.export(tmp_path / "net.onnx")
+        session = runtime.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
+        found = session.run(None, {each.name: fed(each) for each in session.get_inputs()})[0][:, 0]
+    np.testing.assert_allclose(np.asarray(found) - 1e6, wanted - 1e6, rtol=1e-4, atol=1e-5)
+    assert (min(found), max(found)) == (low, high)
+
+
 NETWORKS = pytest.mark.parametrize("classes", [None, ["no", "yes"], [0, 1, 2], [False, True]], ids=str)
 DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])
 
@@ -85,13 +111,10 @@ def test_python_reads_numbers_and_booleans_as_the_table_does(tmp_path):
     assert predict({**row, "X": np.nan}) == predict({**row, "X": None}) == predict({**row, "X": "NA"})
 
 
-@pytest.mark.skipif(CC is None, reason="no C compiler")
-@NETWORKS
-@DTYPES
-def test_c(classes, dtype, tmp_path):
-    net = network(dtype, classes)
-    net.export(tmp_path / "net.c")
-    library = Compiled([tmp_path / "net.c"])
+def compiled(net: bs.Network, folder: Path) -> tuple[Compiled, Any, list[list[float]]]:
+    """The network in C, its function for codes, and the rows of `FRAME` as it takes them."""
+    net.export(folder / "net.c")
+    library = Compiled([folder / "net.c"])
     code = library.library["net_code"]
     code.restype, code.argtypes = ctypes.c_double, [ctypes.c_int, ctypes.c_char_p]
 
@@ -100,7 +123,15 @@ def test_c(classes, dtype, tmp_path):
             return float("nan") if value is None else float(value)
         return float(code(index, ("" if value is None else value).encode()))
 
-    X = [[number(index, value) for index, value in enumerate(row.values())] for row in rows()]
+    return library, code, [[number(index, value) for index, value in enumerate(row.values())] for row in rows()]
+
+
+@pytest.mark.skipif(CC is None, reason="no C compiler")
+@NETWORKS
+@DTYPES
+def test_c(classes, dtype, tmp_path):
+    net = network(dtype, classes)
+    library, code, X = compiled(net, tmp_path)
     check(library.predict("net", X, net.spec.n_out), net)
     assert [code(1, b"red"), code(1, "ö".encode()), code(1, b"r"), code(3, b"no"), code(3, b"T")] == [0, 2, -1, 0, 1]
     assert np.isnan([code(1, b"NaN"), code(0, b"red"), code(99, b"red")]).all()

@@ -74,6 +74,7 @@ class Table:
         *,
         task: str | None = None,
         drop: Sequence[str] | Mapping[str, str] = (),
+        bounded: bool = False,
     ) -> Table:
         """Learn the encoding from a table.
 
@@ -88,6 +89,8 @@ class Table:
             What the target is, where it is not what its values look like.
         drop : sequence of str, or mapping from name to reason
             Columns to leave out.
+        bounded : bool
+            Whether numbers made of outputs are kept within the target's range in the rows it is learned from.
 
         Raises
         ------
@@ -105,7 +108,7 @@ class Table:
             frame.column(name, "which is to be left out")
         if target in drop:
             raise DataError(f"The target {target!r} of {frame.name} must not be left out. Take it from drop.")
-        aim = Target.fit(frame, target, rows, task)
+        aim = Target.fit(frame, target, rows, task, bounded)
         learned = frame if rows is None else frame.take(rows)
         names = [name for name in frame.columns if name != target]
         said = drop if isinstance(drop, Mapping) else dict.fromkeys(drop, SAID)

@@ -38,6 +38,13 @@ class Target:
         Of a number: the network's output is ``(raw - mean) / scale``.
     reason : str
         Why it is read as classes or as a number, for people.
+    low, high : float, or None
+        The range that a number restored from an output is kept within; None: any.
+
+    Examples
+    --------
+    >>> Target("price", mean=10.0, scale=2.0, low=8.0, high=15.0).restored(np.array([[-5.0], [1.0], [9.0]])).tolist()
+    [[8.0], [12.0], [15.0]]
     """
 
     name: str
@@ -45,10 +52,19 @@ class Target:
     mean: float = 0.0
     scale: float = 1.0
     reason: str = ""
+    low: float | None = None
+    high: float | None = None
 
     @classmethod
-    def fit(cls, frame: Frame, name: str, rows: NDArray[np.int64] | None = None, task: str | None = None) -> Target:
-        """Learn it: classes from all rows, a number's mean and scale from the chosen ones.
+    def fit(
+        cls,
+        frame: Frame,
+        name: str,
+        rows: NDArray[np.int64] | None = None,
+        task: str | None = None,
+        bounded: bool = False,
+    ) -> Target:
+        """Learn it: classes from all rows, a number's mean and scale, and its range if `bounded`, from the chosen ones.
 
         Raises
         ------
@@ -59,7 +75,9 @@ class Target:
         if classes is not None:
             return cls(name, classes, reason=reason)
         values = frame.numbers(name, "the target")
-        return cls(name, None, *standard(values if rows is None else values[rows]), reason)
+        values = values if rows is None else values[rows]
+        bounds = (float(values.min()), float(values.max())) if bounded else (None, None)
+        return cls(name, None, *standard(values), reason, *bounds)
 
     def encode(self, frame: Frame) -> Array:
         """Class indices (n,) int64, or standardized numbers (n,) float64.
@@ -94,7 +112,8 @@ class Target:
         """
         if self.classes is not None:
             return outputs
-        return np.asarray(outputs.astype(np.float64) * self.scale + self.mean)
+        found = outputs.astype(np.float64) * self.scale + self.mean
+        return np.asarray(found if self.low is None else np.clip(found, self.low, self.high))
 
     def answers(self, outputs: Array) -> Array:
         """What outputs (n, n_out) say: the likeliest class's label, or the number, (n,)."""
@@ -105,13 +124,17 @@ class Target:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the model file."""
         classes = None if self.classes is None else list(self.classes)
-        return {"name": self.name, "classes": classes, "mean": self.mean, "scale": self.scale, "reason": self.reason}
+        found = {"name": self.name, "classes": classes, "mean": self.mean, "scale": self.scale, "reason": self.reason}
+        return found if self.low is None else found | {"low": self.low, "high": self.high}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Target:
         """The target that `to_dict` wrote down; raises KeyError, TypeError or ValueError where it describes none."""
         classes = None if data["classes"] is None else tuple(data["classes"])
-        return cls(str(data["name"]), classes, float(data["mean"]), float(data["scale"]), str(data["reason"]))
+        bounds = [None if data.get(end) is None else float(data[end]) for end in ("low", "high")]
+        if (bounds[0] is None) != (bounds[1] is None):
+            raise ValueError("one end of a range without the other")
+        return cls(str(data["name"]), classes, float(data["mean"]), float(data["scale"]), str(data["reason"]), *bounds)
 
 
 def standard(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -299,4 +299,8 @@ class _Program:
         value = f"(double){value}" if self.suffix == SINGLE else value
         if table is None or table.classes is not None:
             return value
-        return f"{value} * {c_number(table.aim.scale)} + {c_number(table.aim.mean)}"
+        aim = table.aim
+        found = f"{value} * {c_number(aim.scale)} + {c_number(aim.mean)}"
+        if aim.low is None or aim.high is None:
+            return found
+        return f"fmin(fmax({found}, {c_number(aim.low)}), {c_number(aim.high)})"

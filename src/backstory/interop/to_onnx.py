@@ -183,9 +183,12 @@ class _Model:
         elif table is None:
             self.output("outputs", a, spec.dtype, ("n", spec.n_out))
         else:
-            graph.dtype = "float64"
-            a = graph.add("Mul", graph.add("Cast", a, to=self.kind("float64")), graph.constant(table.aim.scale))
-            self.output("prediction", graph.add("Add", a, graph.constant(table.aim.mean)), "float64", ("n", spec.n_out))
+            graph.dtype, aim = "float64", table.aim
+            a = graph.add("Mul", graph.add("Cast", a, to=self.kind("float64")), graph.constant(aim.scale))
+            a = graph.add("Add", a, graph.constant(aim.mean))
+            if aim.low is not None and aim.high is not None:
+                a = graph.add("Clip", a, graph.constant(aim.low), graph.constant(aim.high))
+            self.output("prediction", a, "float64", ("n", spec.n_out))
 
     def classes(self, a: str, labels: Array) -> None:
         """The class of each row, the first of equally likely ones, or 0 and 1; and each one's probability."""

@@ -162,7 +162,10 @@ class _Program:
             applied = f"{function}(z)" if activation.couples else f"[{function}(each) for each in z]"
             yield f"    a = {'z' if function is None else applied}"
         if table is not None and self.trained.classes is None:
-            yield f"    a = [y * {number(table.aim.scale)} + {number(table.aim.mean)} for y in a]"
+            aim = table.aim
+            yield f"    a = [y * {number(aim.scale)} + {number(aim.mean)} for y in a]"
+            if aim.low is not None and aim.high is not None:
+                yield f"    a = [min(max(y, {number(aim.low)}), {number(aim.high)}) for y in a]"
         yield "    return a\n"
 
 

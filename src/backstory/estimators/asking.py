@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from backstory.errors import DataError, unknown
-from backstory.estimators.rows import SPARSE, dense
+from backstory.estimators.rows import dense
 from backstory.model.network import Network
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ _OF_OUTPUTS = re.compile(r"\s*(?:d|∂)\s*[az]\d")
 class Asking:
     """The questions of `Network`, asked with rows, labels and columns as `fit` takes them."""
 
+    encode: bool
     network_: Network
-    _y_rules: dict[str, Any]
+    table_: Any
 
     def explain(
         self,
@@ -118,13 +119,13 @@ class Asking:
         """Rows and targets as the network takes them; without y, targets that suit its loss."""
         check_is_fitted(self)
         if not hasattr(X, "columns") and not hasattr(X, "toarray") and np.ndim(X) == 1:
-            rows = np.asarray(X, dtype=np.float64)[None]  # the network checks it; a row alone has no names to compare
+            # the network checks it; a row alone has no names to compare
+            rows = self._validated_rows(np.asarray(X)[None]) if self.encode else np.asarray(X, dtype=np.float64)[None]
             aims = None if y is None else np.asarray(y)[None]
         elif y is None:
-            rows, aims = dense(validate_data(self, X, reset=False, accept_sparse=SPARSE, dtype=np.float64)), None
+            rows, aims = dense(self._validated_rows(X, np.float64)), None
         else:
-            X, aims = validate_data(self, X, y, reset=False, accept_sparse=SPARSE, dtype=np.float64, **self._y_rules)
-            rows = dense(X)
+            rows, aims = self._validated(X, y, reset=False, dtype=np.float64)
         if aims is not None:
             return rows, self._targets(aims, np.float64)
         of_classes = self.network_.spec.loss.name == "cross_entropy"
@@ -135,10 +136,16 @@ class Asking:
         letter, name = found[1], found[2].strip()
         if name.isascii() and name.isdigit():
             return found[0]
-        names = list(getattr(self, "feature_names_in_", ()))
+        names = list(self.table_.input_names if self.encode else getattr(self, "feature_names_in_", ()))
         if name not in names:
             raise unknown("column", name, names)
         return f"{letter}[{names.index(name)}]"
+
+    def _validated(self, X: Any, y: Any, *, reset: bool, dtype: Any = None) -> tuple[Array, Array]:
+        raise NotImplementedError
+
+    def _validated_rows(self, X: Any, dtype: Any = None) -> Any:
+        raise NotImplementedError
 
     def _targets(self, y: Array, dtype: Any) -> Array:
         raise NotImplementedError

@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from backstory.data.arrays import row_weights
-from backstory.errors import DataError, DivergenceError
+from backstory.errors import ConfigurationError, DataError, DivergenceError
 from backstory.estimators import translation
 from backstory.estimators.asking import Asking
+from backstory.estimators.encoding import Encoding
 from backstory.estimators.fitting import Fitting, warn
 from backstory.estimators.heads import Head
+from backstory.estimators.members import fit_members
 from backstory.estimators.parameters import check_parameters
-from backstory.estimators.rows import SPARSE, dense, dense_parts
+from backstory.estimators.rows import dense_parts
 from backstory.estimators.workers import fair_threads
 from backstory.interop.from_scikit import OUTPUTS
 from backstory.model.network import Network
@@ -47,14 +49,40 @@ class NotFiniteError(DivergenceError, ValueError):
         )
 
 
-class BaseMLP(Asking, Fitting):
+class BaseMLP(Encoding, Asking, Fitting):
     """The shared part; a subclass says what targets, outputs, loss and score are.
 
     `network_` is the fitted `Network`; `coefs_` and `intercepts_` are its weights and biases.
     """
 
     network_: Network
+    networks_: tuple[Network, ...]
     _y_rules: dict[str, Any]
+
+    @classmethod
+    def tabular(cls, **parameters: Any) -> Any:
+        """Make an estimator with the parameters of the recipe for tables; see `backstory.model.recipe.Tabular`.
+
+        Raw columns are encoded (numbers by median and quartiles, texts one-hot, missing values named as such), a fifth
+        of the rows is held out, and of all epochs the best is kept.
+
+        Parameters
+        ----------
+        **parameters
+            Take the place of the recipe's: ``tabular(members=8, random_state=0)``.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from backstory import MLPClassifier
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> classifier = MLPClassifier.tabular(max_iter=64, random_state=0).fit(X, y)
+        >>> classifier.score(X, y) > 0.95, classifier.table_.features[0]
+        (True, 'sepal length (cm)')
+        """
+        from backstory.estimators.tabular import tabular_parameters
+
+        return cls(**{**tabular_parameters(cls), **parameters})
 
     def _keep(self, given: dict[str, Any]) -> None:
         """Keep the arguments of `__init__` under their names, untouched, as scikit-learn asks."""
@@ -77,6 +105,7 @@ class BaseMLP(Asking, Fitting):
         """
         from backstory.interop.export import export
 
+        self._require_exportable()
         trained = dataclasses.replace(self._fitted("export")._exported(dtype), classes=self._exported_classes())
         export(trained, path, format, name)
 
@@ -157,11 +186,20 @@ class BaseMLP(Asking, Fitting):
         ConvergenceWarning
             `max_iter` was reached first.
         """
-        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
+        check_parameters(self)
+        own = (X_val, y_val, sample_weight_val)
+        if self.members > 1:
+            fit_members(self, X, y, sample_weight, own)
+        else:
+            self._fit(X, y, sample_weight, own, incremental=False)
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, own: tuple[Any, Any, Any], *, incremental: bool) -> None:
         check_parameters(self)
+        if incremental and self.members > 1:
+            raise ConfigurationError(
+                f"partial_fit trains one network. Got members={self.members}; set members=1, or use fit."
+            )
         if incremental and self.early_stopping and vars(self).get("_ended", False):
             warn(
                 "Early stopping has ended training, and the best weights are kept: partial_fit changes nothing any "
@@ -170,14 +208,14 @@ class BaseMLP(Asking, Fitting):
             )
             return
         old = self.network_ if "network_" in vars(self) and (self.warm_start or incremental) else None
-        X, y = validate_data(
-            self, X, y, reset=old is None, accept_sparse=SPARSE, dtype=(np.float64, np.float32), **self._y_rules
-        )
-        data = self._data(dense(X), y, sample_weight, old is not None, incremental)
+        X, y = self._validated(X, y, reset=old is None)
+        data = self._data(X, y, sample_weight, old is not None, incremental)
         validation = self._own_validation(*own, dtype=data.X.dtype)
         goes_on = incremental and old is not None and old._memory.optimizer is not None
         random = None if goes_on else check_random_state(self.random_state)
         network = translation.network(self, data, self._head(data.y), random, old, keeps_state=incremental)
+        self.networks_ = (network,)
+        self._give_table()
         if old is None:
             self.t_ = 0
         self.n_iter_, self._ended = 0, False
@@ -199,28 +237,51 @@ class BaseMLP(Asking, Fitting):
                 "A validation set is X_val and y_val together, with or without sample_weight_val. "
                 f"Got {given[0] if given else 'sample_weight_val'} alone."
             )
-        X, y = validate_data(self, X, y, reset=False, accept_sparse=SPARSE, dtype=dtype, **self._y_rules)
-        return Data(dense(X), self._targets(y, dtype), self._weights(sample_weight, X))
+        X, y = self._validated(X, y, reset=False, dtype=dtype)
+        return Data(X, self._targets(y, dtype), self._weights(sample_weight, X))
 
     def _audited(self, X: Any, y: Any, sample_weight: Any) -> tuple[Network, Array, Array, Array | None]:
         """A network and its rows as `audit` asks for them: the fitted one, or one with the first weights of `fit`."""
         fitted = "network_" in vars(self)
         check_parameters(self)
         twin = self if fitted else clone(self)
-        X, y = validate_data(twin, X, y, reset=not fitted, accept_sparse=SPARSE, dtype=np.float64, **self._y_rules)
-        data = twin._data(dense(X), y, sample_weight, fitted, False)
+        X, y = twin._validated(X, y, reset=not fitted, dtype=np.float64)
+        data = twin._data(X, y, sample_weight, fitted, False)
         old = self.network_ if fitted else None
         random = None if fitted else check_random_state(self.random_state)
         network = translation.network(twin, data, twin._head(data.y), random, old, keeps_state=False)
         return network, data.X, data.y, data.sample_weight
 
     def _outputs(self, X: Any) -> Array:
-        """The network's outputs for raw rows."""
+        """The network's outputs for raw rows, the mean of all members'."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, accept_sparse=SPARSE)
-        threads = fair_threads(self.threads)
-        parts = [self.network_.predict(part, threads=threads) for part in dense_parts(X)]
+        X, threads = self._validated_rows(X), fair_threads(self.threads)
+        parts = [mean([net.predict(part, threads=threads) for net in self.networks_]) for part in dense_parts(X)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _give_table(self) -> None:
+        """Let networks know the encoding, where a `Table` says all of what they are given and give."""
+        aim = self._aim() if self.encode else None
+        if aim is None:
+            return
+        self.table_ = dataclasses.replace(self.table_, aim=aim)
+        for net in self.networks_:
+            if net.spec.n_out == (1 if aim.classes is None else len(aim.classes)):
+                net.table, net.classes = self.table_, None if aim.classes is None else list(aim.classes)
+
+    def _require_exportable(self) -> None:
+        """Raise where the network alone is not what `predict` computes."""
+        net = self._fitted("export")
+        if len(self.networks_) > 1:
+            raise ConfigurationError(
+                f"export writes one network, and this estimator is the mean of {len(self.networks_)}. Export each of "
+                "networks_, or fit with members=1."
+            )
+        if net.table is None and (self.encode or vars(self).get("bounded", False)):
+            raise ConfigurationError(
+                "export writes encoded columns where there is one target, and for classes an output each. Use "
+                "loss=CrossEntropy() for two classes, an estimator per target, or network_.export for the network."
+            )
 
     def _weights(self, sample_weight: Any, X: Array) -> Array | None:
         return None if sample_weight is None else row_weights(sample_weight, len(X), X.dtype.name)
@@ -235,12 +296,23 @@ class BaseMLP(Asking, Fitting):
         """The rows as the network takes them."""
 
     @abstractmethod
+    def _for_members(self, y: Array) -> Array:
+        """Targets as the members of an ensemble take them, which encode nothing."""
+
+    @abstractmethod
     def _targets(self, y: Array, dtype: Any) -> Array:
         """Targets as the network takes them, of validated ones."""
 
     @abstractmethod
     def _head(self, y: Array) -> Head:
         """The end of the network, for targets as it takes them."""
+
+
+def mean(outputs: list[Array]) -> Array:
+    """The mean of several networks' outputs; of one as they are."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return np.asarray(np.mean(outputs, axis=0, dtype=np.float64)).astype(outputs[0].dtype)
 
 
 def is_stochastic(estimator: Any) -> bool:

@@ -13,6 +13,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
+from backstory.data.target import Target
 from backstory.errors import ConfigurationError, DataError
 from backstory.estimators.base import BaseMLP, is_stochastic
 from backstory.estimators.heads import Head, gives_probabilities, head_for_classes
@@ -55,8 +56,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         Strength of scikit-learn's L2 penalty: the loss of a batch carries alpha/2 times all squared weights, divided by
         the batch's rows (by the sum of their sample weights), also where the last batch of an epoch is shorter. Its
         effect therefore depends on the batch size. For a penalty that does not depend on batches, see `penalty`.
-    batch_size : int >= 1, or "auto"
-        Rows per step; "auto" is 200, at most all rows. Not used by L-BFGS.
+    batch_size : int >= 1, "auto" or "by_rows"
+        Rows per step; "auto" is 200, at most all rows; "by_rows" is a sixteenth of all, from 16 to 256. Not used by
+        L-BFGS.
     learning_rate : {"constant", "invscaling", "adaptive"}, or a schedule
         For "sgd". "invscaling": ``learning_rate_init / (t_ + 1)**power_t`` from epoch to epoch. "adaptive": a fifth
         whenever nothing has improved for `n_iter_no_change` epochs, down to 1e-6. A schedule such as
@@ -91,6 +93,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         For Adam, added to the root of the corrected second moment, as in the paper's algorithm 1; scikit-learn adds it
         before the correction.
     n_iter_no_change : int >= 1, or infinity
+        With infinity and `early_stopping` all epochs are trained and the best is kept: of those with equal scores the
+        one with the least loss.
     max_fun : int >= 1
         Evaluations of the loss, at most, by L-BFGS.
     loss : str or Loss
@@ -114,11 +118,26 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
     threads : int, optional
         At most so many; by default as many as the machine allows, and one where joblib, Dask or multiprocessing run
         several fits beside each other. The result is the same for any number.
+    encode : bool
+        Whether columns are encoded as `bs.train` encodes them (`table_` has it): numbers by median and quartiles,
+        pressed smoothly into ±3, texts and yes/no one-hot, missing values named as such. X may then be a frame of mixed
+        columns. Trained in float32.
+    initializer : str, Initializer, or one per layer, optional
+        First weights other than scikit-learn's, such as "lecun_normal"; biases then begin at 0.
+    embedding, scaling, parametric, parametrization
+        As for `Network`. With `encode`, ``Periodic()`` embeds the columns of numbers.
+    members : int >= 1
+        Networks, from seeds of their own, each on a thread of its own; what is predicted is their mean. `networks_` has
+        all; `network_`, curves and questions such as `explain` are of the first.
 
     Attributes
     ----------
     network_ : Network
         The fitted network, with everything that a `Network` can do.
+    networks_ : tuple of Network
+        All members.
+    table_ : Table
+        The encoding of columns, with `encode`.
     classes_ : ndarray (n_classes,)
     coefs_, intercepts_ : list of ndarray
         Weights (n_in, n_out) and biases (n_out,) of each layer, views of the network's.
@@ -202,8 +221,22 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         callbacks: Any = None,
         progress: bool | None = False,
         threads: int | None = None,
+        encode: bool = False,
+        initializer: Any = None,
+        embedding: Any = None,
+        scaling: bool = False,
+        parametric: bool = False,
+        parametrization: str = "standard",
+        members: int = 1,
     ) -> None:
         self._keep(locals())
+
+    def _aim(self) -> Target | None:
+        one_class = not self._labels.y_type_.startswith("multilabel")
+        return Target("y", tuple(self.classes_.tolist())) if one_class else None
+
+    def _for_members(self, y: Array) -> Array:
+        return y
 
     def _data(self, X: Array, y: Array, sample_weight: Any, goes_on: bool, incremental: bool) -> Data:
         if y.ndim == 2 and y.shape[1] == 1:

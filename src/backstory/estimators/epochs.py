@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -116,11 +117,20 @@ class EpochEnd:
         e.validation_scores_.append(score)
         self._say(f"Validation score: {score:f}")
         improved = score >= e.best_validation_score_ + e.tol
-        if score > e.best_validation_score_:
+        if score > e.best_validation_score_ or (e.n_iter_no_change == math.inf and self._ties(score)):
             e.best_validation_score_ = score
             if e.early_stopping:
                 e._best_parameters = event.network.parameters.copy()
         return bool(improved)
+
+    def _ties(self, score: float) -> bool:
+        """Whether the best score is met again at the least loss; asked where all epochs are trained to keep the best.
+
+        Scikit-learn keeps the first, which shares of few rows make a matter of chance.
+        """
+        e = self.estimator
+        scores, losses = np.array(e.validation_scores_), np.array(e.validation_loss_curve_)
+        return bool(score == e.best_validation_score_ and losses[-1] < losses[:-1][scores[:-1] == score].min())
 
     def _stops(self) -> bool:
         """Whether training ends now that nothing has improved for long; with an adaptive rate, that falls first."""

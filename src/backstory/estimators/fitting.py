@@ -80,7 +80,7 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             data, validation = self._split(data, self._split_random(random) if incremental else random)
         if self.early_stopping and (first or not incremental or "_best_parameters" not in vars(self)):
             self._best_parameters = network.parameters.copy()
-        if self.batch_size != "auto" and self.batch_size > len(data):
+        if not isinstance(self.batch_size, str) and self.batch_size > len(data):
             warn(
                 f"Got `batch_size` less than 1 or larger than sample size: {self.batch_size} for {len(data)} rows. It "
                 "is going to be clipped."
@@ -95,7 +95,7 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
         try:
             epochs = 1 if incremental else int(self.max_iter)
             history = self._run(network, data, validation, optimizer, epochs, EveryEpoch(watch, watch.ahead))
-            if history.stopped == "epochs" and not incremental:
+            if history.stopped == "epochs" and not incremental and self.n_iter_no_change < math.inf:
                 warn(
                     f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
                     "converged yet.",

@@ -26,11 +26,11 @@ _CHOICES: dict[str, tuple[tuple[str, ...], Any]] = {
     "output_activation": (tuple({**HIDDEN, **ACTIVATIONS}), Activation),
 }
 """Parameter -> its names, and what else it may be."""
-_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping")
+_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "encode", "bounded")
 _POSITIVE = ("learning_rate_init", "epsilon")
 _NOT_NEGATIVE = ("alpha", "power_t", "tol")
 _FRACTIONS = ("momentum", "validation_fraction", "beta_1", "beta_2")
-_COUNTS = ("batch_size", "max_iter", "n_iter_no_change", "max_fun")
+_COUNTS = ("batch_size", "max_iter", "n_iter_no_change", "max_fun", "members")
 
 
 def check_parameters(estimator: Any) -> None:
@@ -39,15 +39,15 @@ def check_parameters(estimator: Any) -> None:
     owner, given = kind.__name__, {name: getattr(estimator, name) for name in _names(kind)}
     _check_choices(owner, given)
     hidden_activations(estimator)
-    for name in _FLAGS:
+    for name in (name for name in _FLAGS if name in given):
         if not isinstance(given[name], bool | np.bool_):
             raise ConfigurationError(f"The {name!r} parameter of {owner} must be True or False. Got {given[name]!r}.")
     numbers = {name: _plain(value) for name, value in given.items()}
     positive(owner, **{name: numbers[name] for name in _POSITIVE})
     not_negative(owner, **{name: numbers[name] for name in _NOT_NEGATIVE})
     fraction(owner, **{name: numbers[name] for name in _FRACTIONS})
-    unbounded = {"batch_size": "auto", "n_iter_no_change": math.inf}
-    count(owner, **{name: numbers[name] for name in _COUNTS if numbers[name] != unbounded.get(name)})
+    other = {"batch_size": ("auto", "by_rows"), "n_iter_no_change": (math.inf,)}
+    count(owner, **{name: numbers[name] for name in _COUNTS if numbers[name] not in other.get(name, ())})
     if given["penalty"] is not None and given["alpha"] not in (0, ALPHA):
         raise ConfigurationError(
             f"{owner} takes penalty= or alpha=, not both: alpha is scikit-learn's penalty, divided by the rows of a "

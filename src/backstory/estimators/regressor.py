@@ -12,6 +12,8 @@ from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
+from backstory.data.columns import scaled
+from backstory.data.target import Target, standard
 from backstory.estimators.base import BaseMLP, is_stochastic
 from backstory.estimators.heads import Head, head_for_numbers
 from backstory.training.trainer import Data
@@ -44,11 +46,19 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
         By default the plainest that the loss is defined for: "identity", else "exp", "sigmoid" or "softmax".
     dropout, penalty, callbacks, progress, threads
         As for `MLPClassifier`.
+    encode : bool
+        As for `MLPClassifier`; targets are then standardized too, and losses are those of standardized targets.
+    bounded : bool
+        Whether predictions are kept within the range of the targets of `fit`.
+    initializer, embedding, scaling, parametric, parametrization, members
+        As for `MLPClassifier`.
 
     Attributes
     ----------
     network_ : Network
         The fitted network, with everything that a `Network` can do.
+    networks_, table_
+        As for `MLPClassifier`.
     coefs_, intercepts_, loss_, loss_curve_, best_loss_, n_iter_, t_, n_layers_, n_outputs_, out_activation_
         As for `MLPClassifier`.
     validation_loss_curve_, validation_scores_, best_validation_score_, converged_
@@ -100,16 +110,42 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
         callbacks: Any = None,
         progress: bool | None = False,
         threads: int | None = None,
+        encode: bool = False,
+        bounded: bool = False,
+        initializer: Any = None,
+        embedding: Any = None,
+        scaling: bool = False,
+        parametric: bool = False,
+        parametrization: str = "standard",
+        members: int = 1,
     ) -> None:
         self._keep(locals())
 
     def _data(self, X: Array, y: Array, sample_weight: Any, goes_on: bool, incremental: bool) -> Data:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        if not goes_on:
+            self._aims = tuple(self._learned_aim(column) for column in y.reshape(len(y), -1).T.astype(np.float64))
         return Data(X, self._targets(y, X.dtype), self._weights(sample_weight, X))
 
+    def _learned_aim(self, y: Array) -> Target:
+        """What one target is standardized by, where columns are encoded, and the range it is kept within."""
+        scaling = standard(y) if self.encode else (0.0, 1.0)
+        return Target("y", None, *scaling, "", *((float(y.min()), float(y.max())) if self.bounded else (None, None)))
+
+    def _aim(self) -> Target | None:
+        return self._aims[0] if len(self._aims) == 1 else None
+
     def _targets(self, y: Array, dtype: Any) -> Array:
-        return y.reshape(len(y), -1)
+        y = y.reshape(len(y), -1)
+        if not self.encode:
+            return y
+        columns = [scaled(column, aim.mean, aim.scale) for column, aim in zip(y.T, self._aims, strict=True)]
+        return np.stack(columns, axis=1).astype(dtype)
+
+    def _for_members(self, y: Array) -> Array:
+        targets = self._targets(y, np.float64)
+        return targets[:, 0] if targets.shape[1] == 1 else targets
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]  # scikit-learn is untyped
     def partial_fit(
@@ -145,6 +181,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
     def predict(self, X: Any) -> Array:
         """The outputs, (n,) or (n, n_outputs)."""
         outputs = self._outputs(X)
+        if self.encode or self.bounded:
+            outputs = np.stack([aim.restored(a) for a, aim in zip(outputs.T, self._aims, strict=True)], axis=1)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
     def _head(self, y: Array) -> Head:

@@ -13,6 +13,7 @@ from backstory.estimators.parameters import hidden_activations, hidden_sizes
 from backstory.functions import L2, Penalty
 from backstory.functions import penalty as find_penalty
 from backstory.model.network import Network
+from backstory.model.recipe import batch_of
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, Optimizer
 from backstory.training.schedules import Schedule
 from backstory.training.trainer import Data
@@ -35,6 +36,8 @@ def rows_per_step(estimator: Any, n: int) -> int:
     """How many of n rows a step takes."""
     if is_lbfgs(estimator):
         return n
+    if estimator.batch_size == "by_rows":
+        return batch_of(n)
     return min(MOST_ROWS if estimator.batch_size == "auto" else int(estimator.batch_size), n)
 
 
@@ -120,19 +123,24 @@ def network(
     if old is not None and keeps_state and old.spec.penalty == term:
         return old
     hidden: list[Any] = list(hidden_activations(estimator))
+    as_there = estimator.initializer is None and estimator.parametrization == "standard"  # scikit-learn's first weights
     new = Network(
         sizes,
         hidden=hidden if hidden else "relu",
         output=head.output,
         loss=head.loss,
         penalty=term,
-        initializer="zeros",
-        seed=0,
+        initializer="zeros" if as_there else estimator.initializer,
+        seed=0 if (as_there and estimator.embedding is None) or random is None else int(random.randint(2**31 - 1)),
         dtype=old.spec.dtype if old is not None else data.X.dtype.name,
+        embedding=estimator._embedded(),
+        scaling=estimator.scaling,
+        parametric=estimator.parametric,
+        parametrization=estimator.parametrization,
     )
-    if old is None:
+    if old is None and as_there:
         draw_weights(new, random, [row.name for row in hidden] or [str(estimator.activation)])
-    else:
+    elif old is not None:
         new.parameters[:] = old.parameters
         if keeps_state:
             new.seed, new._memory = old.seed, old._memory

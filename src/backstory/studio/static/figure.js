@@ -12,7 +12,7 @@ import { samplesView, tableView } from "./figure_table.js";
 
 const HINT = "Choose a weight, a bias or a unit; drag a weight up or down. By keyboard: arrows, Enter, + and −.";
 /** From this width on, in pixels, picture and story stand side by side; figure.css has the same. */
-const TWO_HALVES = 960;
+const TWO_HALVES = 800;
 
 /**
  * Put a figure into an element.

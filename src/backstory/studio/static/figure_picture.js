@@ -5,12 +5,14 @@ import { digits } from "./figure_math.js";
 const WIDEST = 152;
 const NARROWEST = 84;
 const LABELED = 128;
+const NAMED = 96;
 const DOWN = 84;
 const RADIUS = 23;
 const HALF = 10.5;
 const MOST_LABELS = 8;
 /** How far along its line a parameter is named: where lines of neighbors are apart. */
 const WAY = 0.29;
+const WAY_OF_NAMES = 0.36;
 /** How far a mouse goes for one step of the slider. */
 const PIXELS = 4;
 
@@ -26,7 +28,8 @@ export function pictureView(data, room, state, links, point) {
   const across = Math.min(Math.max(room / columns.length, NARROWEST), WIDEST);
   const places = placesOf(columns, across);
   const isRoomy = across >= LABELED;
-  const isLabeled = isRoomy && lines.filter((line) => line.carries !== null).length <= MOST_LABELS;
+  const isLabeled = across >= NAMED && lines.filter((line) => line.carries !== null).length <= MOST_LABELS;
+  const way = isLabeled && !isRoomy ? WAY_OF_NAMES : WAY;
   const width = columns.length * across;
   const height = 64 + DOWN * Math.max(...columns.map((column) => column.nodes.length + (column.more > 0 ? 1 : 0)));
   const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "The network" });
@@ -77,7 +80,7 @@ export function pictureView(data, room, state, links, point) {
       drawing.append(shape);
       continue;
     }
-    const at = /** @type {[number, number]} */ ([x1 + WAY * (x2 - x1), y1 + WAY * (y2 - y1)]);
+    const at = /** @type {[number, number]} */ ([x1 + way * (x2 - x1), y1 + way * (y2 - y1)]);
     const { element, value } = handleOf(data, line.carries, at, isLabeled, isRoomy);
     const wire = svg("g", {}, svg("line", { x1, y1, x2, y2, class: "reach" }), shape);
     part(line.carries, at, value, element, wire);
@@ -155,12 +158,12 @@ export function pictureView(data, room, state, links, point) {
   return { element, update, light };
 }
 
-/** A parameter's name and value on its line; where not all have room, a knob that shows them when chosen or lit. */
+/** A parameter's name and value on its line, its name alone in narrow columns; a knob that tells when chosen or lit. */
 function handleOf(data, place, [x, y], isLabeled, isRoomy) {
   const value = svg("tspan", { class: "number" });
   const [dx, dy, anchor] = isLabeled ? [0, 4, "middle"] : isRoomy ? [9, 4, "start"] : [12, -27, "middle"];
   const where = { x: x + dx, y: y + dy, "text-anchor": anchor, class: "label", "aria-hidden": true };
-  const label = svg("text", where, ...lettered(data, place), " ", value);
+  const label = svg("text", where, ...lettered(data, place), ...(isLabeled && !isRoomy ? [] : [" ", value]));
   if (isLabeled) return { value, element: svg("g", {}, label) };
   const stem = svg("line", { x1: x, y1: y, x2: x + dx, y2: y + dy, class: "reach" });
   const knob = svg("circle", { cx: x, cy: y, r: 4, class: "disc" });

@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 OWN = Path(__file__).resolve().parent / "words.txt"
 PROSE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/**/*.md")
 _NOT_PROSE = re.compile(
-    r"^[ ]*```.*?^[ ]*```[ ]*$|^    .*?$|(?<!`)(?P<ticks>``?)(?!`)[^\n]+?(?<!`)(?P=ticks)(?!`)|\$[^$\n]+\$|\]\([^)]*\)|<[^>]*>|https?://\S+|\{[^}\n]*\}"
+    r"\A---\n.*?^---$|\\\(.*?\\\)"  # what stands before a page, formulas
+    r"|^[ ]*```.*?^[ ]*```[ ]*$|^    .*?$|(?<!`)(?P<ticks>``?)(?!`)[^\n]+?(?<!`)(?P=ticks)(?!`)|\$[^$\n]+\$|\]\([^)]*\)|<[^>]*>|https?://\S+|\{[^}\n]*\}"
     r"|^--8<--.*$|^::: .*$|&\w+;|\*[A-Z]\w+ [^*\n]*\*",
     flags=re.MULTILINE | re.DOTALL,
 )

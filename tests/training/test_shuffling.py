@@ -36,7 +36,7 @@ def orders(rows, epochs):
     spec = Spec.of([8, CLASSES], "relu", "softmax", "cross_entropy", None, "mean", True, "float32")
     mixer = Mixer(Stream(rows, spec), find_engine("native", spec), BATCH, True, 3)
     assert mixer.buffers > 90
-    buffers = mixer.from_on(0, 0, lambda: False)
+    buffers = mixer.from_on(range(epochs), 0, lambda: False)
 
     def in_order(buffer):
         return buffer.data.rows[buffer.order[0]]

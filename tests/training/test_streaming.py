@@ -104,7 +104,7 @@ def visits(rows, epochs, batch_size=32, shuffle=True, held=None, seed=3):
         shuffle,
         seed,
     )
-    buffers = mixer.from_on(0, 0, lambda: False)
+    buffers = mixer.from_on(range(epochs), 0, lambda: False)
     return [np.concatenate([in_order(next(buffers)) for _ in range(mixer.buffers)]) for _ in range(epochs)]
 
 

@@ -28,6 +28,9 @@ STRETCH_BYTES = 1 << 18
 FORGET_BYTES = 1 << 22
 """The pages of a mapped file are let go of after so many bytes."""
 
+AROUND_BYTES = 1 << 16
+"""Where a mapped file is touched, the system takes in what lies around, up to about so many bytes."""
+
 MOST_PIECE_ROWS = 1 << 15
 PAGE_BYTES = 1 << 20
 """What the usual writers of Parquet put into a page, which is what a reader holds of each column."""
@@ -205,14 +208,13 @@ class ArrowBlocks(Blocks):
         reader = self._readers.get(key) or self._readers.setdefault(key, self._reader(key))
         batch, end = reader.get_batch(place), first + self.counts[block]
         batch = batch if columns is None else batch.select(list(columns))
-        try:
-            for at in range(first + start, end, self.piece_rows):
-                yield pa.Table.from_batches([batch.slice(at, min(self.piece_rows, end - at))])
-        finally:
-            self._read += (end - first) * self.row_bytes
-            if self._read > FORGET_BYTES:
+        for at in range(first + start, end, self.piece_rows):
+            if self._read > FORGET_BYTES:  # here, where all that was read before is encoded, or let go of
                 forget(self._map)
                 self._read = 0
+            piece = batch.slice(at, min(self.piece_rows, end - at))
+            self._read += piece.nbytes + len(piece.columns) * AROUND_BYTES
+            yield pa.Table.from_batches([piece])
 
 
 def forget(mapped: mmap.mmap) -> None:

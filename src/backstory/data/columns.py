@@ -145,7 +145,8 @@ class Number(Column):
     def write(self, frame: Frame, inputs: Floats) -> None:
         values = frame.quantities(self.name)
         missing = np.isnan(values)
-        values[missing] = self.fill
+        if missing.any():
+            values[missing] = self.fill
         z = scaled(values, self.center, self.scale)
         inputs[:, 0] = z if self.limit is None else pressed(z, self.limit)
         if self.indicator:
@@ -168,8 +169,8 @@ def pressed(z: Floats, limit: float) -> Floats:
     >>> pressed(np.array([0.0, 3.0, -np.inf]), 3.0).round(4).tolist()
     [0.0, 2.1213, -3.0]
     """
-    z = np.clip(z, -1e300, 1e300)  # an infinity has no ratio to its own root
-    return np.asarray(z / np.hypot(1.0, z / limit))
+    z = np.clip(z, -1e150, 1e150)  # its square is finite, and the limit reached long before
+    return np.asarray(z / np.sqrt(1.0 + (z / limit) ** 2))
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ class Frame:
             column = column.cast(pa.float64())
         self._require_numbers(name, column)
         values = np.array(column.cast(pa.float64(), safe=False).to_numpy())  # null becomes NaN
-        self._require_finite(name, values, ~np.isnan(values))
+        self._require_none(name, values, np.isinf(values))
         return values
 
     def _parsed(self, name: str) -> NDArray[np.float64]:
@@ -177,7 +177,7 @@ class Frame:
             column = column.cast(pa.float64())
         self._require_numbers(name, column)
         values = column.to_numpy().astype(np.float64)
-        self._require_finite(name, values, np.ones(len(values), dtype=bool))
+        self._require_none(name, values, ~np.isfinite(values))
         return np.asarray(values)
 
     def _require_numbers(self, name: str, column: pyarrow.ChunkedArray) -> None:
@@ -194,8 +194,7 @@ class Frame:
             "correct it, write it as a number, or leave the column out."
         )
 
-    def _require_finite(self, name: str, values: NDArray[np.float64], present: NDArray[np.bool_]) -> None:
-        wrong = present & ~np.isfinite(values)
+    def _require_none(self, name: str, values: NDArray[np.float64], wrong: NDArray[np.bool_]) -> None:
         if wrong.any():
             row = int(np.argmax(wrong))
             raise DataError(

@@ -247,7 +247,9 @@ class Mixer:
         self.buffer_rows = self.buffer_steps * batch_size
         self.buffers = -(-n // self.buffer_rows)
         self.gulp_rows = max(1, min(n, GULP_BYTES // stream.row_bytes))
-        self.depth = min(-(-n // self.gulp_rows), max(1, WAITING_BYTES // GULP_BYTES)) if shuffle else 0
+        self.gulps = -(-n // self.gulp_rows)
+        self.depth = min(self.gulps, max(1, WAITING_BYTES // GULP_BYTES)) if shuffle else 0
+        self.held = min(n, self.depth * self.gulp_rows)
         most = max(FEWEST_OPEN, min(MOST_OPEN, OPEN_BYTES // max(stream.source.open_bytes, 1)))
         self.open_at_once = most if shuffle else 1
 
@@ -259,17 +261,16 @@ class Mixer:
             order = self._permuted(self.seed ^ _BLOCKS, epoch, len(counts)).tolist()
         return plan(counts, order, self.gulp_rows, self.open_at_once)
 
-    def from_on(self, epoch: int, number: int, stopped: Callable[[], bool]) -> Iterator[Buffer]:
-        """The buffers from one on, epoch after epoch without end; each lies where the last but one lay.
+    def from_on(self, epochs: range, number: int, stopped: Callable[[], bool]) -> Iterator[Buffer]:
+        """The buffers of several epochs, of the first from one on; each lies where the last but one lay.
 
         Those before it are made too, in reading: they say what is in the pool.
         """
         places: deque[list[Array]] = deque()
-        pool: list[Array] = []  # of every epoch, as two would not fit
-        while True:
-            dealt = Dealt(self._mixed(epoch, pool, stopped))
-            for _ in dealt.take(number * self.buffer_rows):
-                pass
+        dealt = Dealt(self._mixed(epochs, stopped))
+        for _ in dealt.take(number * self.buffer_rows):
+            pass
+        for epoch in epochs:
             for at in range(number, self.buffers):
                 n = min(self.buffer_rows, len(self.stream) - at * self.buffer_rows)
                 if len(places) < 2:
@@ -283,36 +284,56 @@ class Mixer:
                 key = epoch * self.buffers + at
                 order = self._permuted(self.seed, key, n)[None] if self.shuffle else None
                 yield Buffer(epoch, at, Data(X, y, None, rows), order)
-            epoch, number = epoch + 1, 0
+            number = 0
 
     def _permuted(self, seed: int, key: int, n: int) -> NDArray[np.int64]:
         orders = self.engine.permutations(seed, range(key, key + 1), n)
         return np.asarray(orders[0])
 
-    def _mixed(self, epoch: int, pool: list[Array], stopped: Callable[[], bool]) -> Iterator[Part]:
-        """The rows of an epoch as they come out of the pool, in parts."""
-        plan, cursors = self.plan(epoch), dict[int, Cursor]()
-        size, held = self.gulp_rows, 0
-        for number, segments in enumerate(plan):
+    def _mixed(self, epochs: range, stopped: Callable[[], bool]) -> Iterator[Part]:
+        """The rows of several epochs as they come out of the pool, in parts.
+
+        As the last rows of an epoch leave the pool, the first of the next take their places.
+        """
+        pool: list[Array] = []
+        gulps = self._gulps(epochs.start, stopped)
+        for places, gulp in zip(self._places(epochs.start), gulps, strict=False):
+            pool = pool or [np.empty((self.held, *some.shape[1:]), some.dtype) for some in gulp]
+            put(pool, places, gulp)
+        for epoch in epochs:
+            for number, gulp in enumerate(gulps):
+                if self.depth:
+                    yield self._changed(pool, gulp, epoch * self.gulps + number)
+                else:
+                    yield gulp
+            gulps = self._gulps(epoch + 1, stopped) if epoch + 1 in epochs else iter(())
+            for places in self._places(epoch + 1):
+                yield taken(pool, places)
+                if (following := next(gulps, None)) is not None:
+                    put(pool, places, following)
+
+    def _gulps(self, epoch: int, stopped: Callable[[], bool]) -> Iterator[Part]:
+        """The rows of an epoch as they are read."""
+        cursors = dict[int, Cursor]()
+        for segments in self.plan(epoch):
             if stopped():
                 return
-            X, y, rows = self._gulp(segments, cursors)
-            if not self.depth:
-                yield X, y, rows
-                continue
-            if not pool:
-                pool += [np.empty((self.depth * size, *some.shape[1:]), some.dtype) for some in (X, y, rows)]
-            order = self._permuted(~self.seed, epoch * len(plan) + number, len(X))
-            if number < self.depth:
-                slots = np.arange(held, held + len(X))
-                held += len(X)
-            else:
-                slots = self._drawn(epoch * len(plan) + number, len(X))
-                yield taken(pool, slots)
-            put(pool, slots, [some[order] for some in (X, y, rows)])
-        order = self._permuted(~self.seed ^ _BLOCKS, epoch, held)
-        for first in range(0, held, size):
-            yield taken(pool, order[first : first + size])
+            yield self._gulp(segments, cursors)
+
+    def _places(self, epoch: int) -> Iterator[NDArray[np.int64]]:
+        """Where in the pool the first gulps of an epoch go, and the last rows of the epoch before lie."""
+        places = self._permuted(~self.seed ^ _BLOCKS, epoch, self.held) if self.held else np.empty(0, np.int64)
+        for first in range(0, self.held, self.gulp_rows):
+            yield places[first : first + self.gulp_rows]
+
+    def _changed(self, pool: list[Array], gulp: Part, key: int) -> Part:
+        """Let rows change places with as many of the pool."""
+        n = len(gulp[0])
+        slots, places = self._drawn(key, n), np.empty(n, np.int64)
+        places[self._permuted(~self.seed, key, n)] = slots
+        out = taken(pool, slots)
+        put(pool, places, gulp)
+        return out
 
     def _drawn(self, key: int, n: int) -> NDArray[np.int64]:
         """A slot of the pool for each of n rows: the same place as the row's, in a gulp drawn at random."""
@@ -336,12 +357,19 @@ class Mixer:
 def put(arrays: Sequence[Array], where: Any, part: Sequence[Array]) -> None:
     """Write a part into arrays."""
     for whole, some in zip(arrays, part, strict=True):
-        whole[where] = some
+        items(whole)[where] = items(some)
+
+
+def items(rows: Array) -> Array:
+    """Rows as items without parts, which are moved to other places several times as fast."""
+    if rows.ndim == 1 or not rows.flags.c_contiguous:
+        return rows
+    return rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))[:, 0]
 
 
 def taken(arrays: Sequence[Array], slots: NDArray[np.int64]) -> Part:
     """Rows of arrays."""
-    X, y, rows = (whole[slots] for whole in arrays)
+    X, y, rows = (whole.take(slots, axis=0) for whole in arrays)
     return X, y, rows
 
 

@@ -84,7 +84,8 @@ class StreamTrainer(Trainer):
         )
         if self._ahead is None or following != (epoch, number):
             self._close()
-            self._ahead = Ahead(lambda stopped: self.mixer.from_on(epoch, number, stopped))
+            epochs = range(epoch, epoch + self.options.epochs - len(self.history))
+            self._ahead = Ahead(lambda stopped: self.mixer.from_on(epochs, number, stopped))
         self._buffer = self._ahead.next()
 
     def place(self, epoch: int, order: Array | None, first_batch: int) -> Place:

@@ -241,6 +241,23 @@ def reading_threads():
     return [thread for thread in threading.enumerate() if thread.name == "backstory reads ahead"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_predicts_and_measures_as_in_memory(files, kind):
+    net, rows = network(), rows_of(files, kind)
+    np.testing.assert_array_equal(net.predict(rows), net.predict(X))
+    assert net.loss(rows) == pytest.approx(net.loss(X, Y), rel=1e-6)
+    some = rows.only(Held(3, 0.2, True))
+    np.testing.assert_array_equal(net.predict(some), net.predict(X[Held(3, 0.2, True)(0, N)]))
+
+
+def test_a_table_is_predicted_in_its_own_units(files):
+    rows = bs.open_rows(files / "rows.parquet", "y")
+    net = bs.Network([rows.n_in, 4, 1], seed=0, dtype="float32")
+    net.table = rows.table
+    frame = parquet.read_table(files / "rows.parquet")
+    np.testing.assert_array_equal(net.predict(rows), net.predict(frame))
+
+
 @pytest.mark.parametrize("how", ["end", "callback", "error", "early"])
 def test_no_thread_is_left_behind(files, how):
     def at_once(event):
@@ -287,6 +304,8 @@ def test_what_rows_in_blocks_cannot_do_is_said(files):
     refused = [
         (lambda: net.fit(rows, Y), r"bring their targets. Got y too"),
         (lambda: net.fit(rows, sample_weight=np.ones(N)), r"have no weights"),
+        (lambda: net.loss(rows, Y), r"bring their targets. Got y too"),
+        (lambda: net.loss(rows, sample_weight=np.ones(N)), r"have no weights"),
         (lambda: net.fit(rows, optimizer=bs.LBFGS()), r"LBFGS needs all rows in memory"),
         (lambda: net.fit(rows, validation=2), r"validation= must be rows from open_rows"),
         (lambda: net.fit(rows, validation=1e-9), r"leaves none to train on or to validate with"),

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from backstory.model.flow import GradientFlow, SampleGradients
     from backstory.story.layer import LayerStory
     from backstory.story.story import Story
+    from backstory.training.shuffling import Stream
     from backstory.training.walk import Walk
 
 Array = NDArray[Any]
@@ -214,10 +215,10 @@ class Network:
 
         Parameters
         ----------
-        X : array_like (n, n_in), or a frame
+        X : array_like (n, n_in), a frame, or Rows
             Where the network has a `table`, a frame of raw columns (pandas, polars, pyarrow, or a dict) is encoded by
             it. An array holds the network's inputs as they are, as everywhere else; ``net.table.inputs(frame)`` makes
-            one.
+            one. Rows of `open_rows` are read in blocks; only the outputs take memory.
         threads : int, optional
             At most so many; by default as many as the machine allows.
         engine : {"native", "reference"}
@@ -232,9 +233,21 @@ class Network:
             outputs = self._bound.predict(X)
             if outputs is not None and turns.version == version:
                 return outputs  # type: ignore[no-any-return]  # the extension is untyped
+        if isinstance(X, Rows):
+            from backstory.training.streaming import predicted
+
+            outputs = predicted(*self._streamed(X, engine), read_threads(threads))
+            return outputs if self.table is None or X.table is None else self.table.restored(outputs)
         rows, count = self._rows(X), read_threads(threads)
         outputs = turns.read(lambda: self._engine(engine).predict(self.parameters, rows, count))
         return self.table.restored(outputs) if self.table is not None and is_frame(X) else outputs
+
+    def _streamed(self, rows: Rows, engine: str) -> tuple[Engine, Array, Stream]:
+        """What rows that are read in blocks are asked about with: the weights as they are now."""
+        from backstory.training.shuffling import Stream
+
+        stream = Stream(rows, self.spec)
+        return self._engine(engine), self._memory.turns.read(self.parameters.copy), stream
 
     def activations(self, X: Any, *, engine: str = "native") -> tuple[Array, ...]:
         """The values of every layer 1 ... L, each (n, n_l); the last are the outputs."""
@@ -242,16 +255,22 @@ class Network:
         return self._memory.turns.read(lambda: self._engine(engine).activations(self.parameters, rows))
 
     def loss(
-        self, X: Any, y: Any, *, sample_weight: Any = None, threads: int | None = None, engine: str = "native"
+        self, X: Any, y: Any = None, *, sample_weight: Any = None, threads: int | None = None, engine: str = "native"
     ) -> float:
         """The loss over the rows, penalty included.
 
         Parameters
         ----------
-        X : array_like (n, n_in)
+        X : array_like (n, n_in), or Rows
+            Rows of `open_rows` are read in blocks, in bounded memory, and bring their targets.
         y : array_like (n, n_out), or (n,) with one output, or (n,) integers as class indices
         sample_weight : array_like (n,), optional
         """
+        if isinstance(X, Rows):
+            from backstory.training.streaming import evaluated
+
+            arguments.require_rows_alone(y, (sample_weight,))
+            return evaluated(*self._streamed(X, engine), {}, read_threads(threads))[0]
         rows, aims, weight = self._batch(X, y, sample_weight)
         most = read_threads(threads)
         return self._memory.turns.read(lambda: self._engine(engine).loss(self.parameters, rows, aims, weight, most))

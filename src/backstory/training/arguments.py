@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -58,6 +58,16 @@ class Clip:
 def read_clip(clip: Any) -> Clip:
     """None, a bound on the norm, or a Clip."""
     return clip if isinstance(clip, Clip) else Clip(norm=clip)
+
+
+def require_rows_alone(y: Any, weights: Sequence[Any]) -> None:
+    """Raise ConfigurationError for targets and weights beside rows that are read in blocks."""
+    if y is not None:
+        raise ConfigurationError("Rows that are read in blocks bring their targets. Got y too; leave it out.")
+    if any(weight is not None for weight in weights):
+        raise ConfigurationError(
+            "Rows that are read in blocks have no weights. Leave out sample_weight and class_weight."
+        )
 
 
 def targets(spec: Spec, y: Any, n: int, *, name: str = "y") -> Array:

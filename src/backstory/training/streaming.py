@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from backstory.data.rows import Rows
 from backstory.engine.contract import Array, ChunkResult, Engine
 from backstory.errors import ConfigurationError, DataError
 from backstory.network.spec import Spec
-from backstory.training.arguments import training_data
+from backstory.training.arguments import require_rows_alone, training_data
 from backstory.training.history import History
-from backstory.training.metrics import measure, merged
+from backstory.training.metrics import Metric, measure, merged
 from backstory.training.shuffling import Ahead, Buffer, Held, Mixer, Stream
 from backstory.training.trainer import Data, Memory, Options, Place, Trainer
 
@@ -102,18 +102,33 @@ class StreamTrainer(Trainer):
     def validate(self) -> tuple[float, dict[str, float]]:
         if not isinstance(self.validation, Stream):
             return super().validate()
-        return evaluated(self.engine, self.parameters, self.validation, self.options)
+        options = self.options
+        return evaluated(self.engine, self.parameters, self.validation, options.metrics, options.threads)
 
 
-def evaluated(engine: Engine, parameters: Array, stream: Stream, options: Options) -> tuple[float, dict[str, float]]:
+def predicted(engine: Engine, parameters: Array, stream: Stream, threads: int) -> Array:
+    """The outputs (n, n_out) for rows that are read in blocks."""
+    outputs: Array = np.empty((len(stream), stream.spec.n_out), stream.spec.dtype)
+    at = 0
+    for X, _, _ in stream.all_pieces():
+        outputs[at : at + len(X)] = engine.predict(parameters, X, threads)
+        at += len(X)
+    return outputs
+
+
+def evaluated(
+    engine: Engine, parameters: Array, stream: Stream, metrics: Mapping[str, Metric], threads: int
+) -> tuple[float, dict[str, float]]:
     """Loss and metrics over rows that are read in blocks; for a metric of the user's own, y and outputs are kept."""
-    penalty, mean, metrics = engine.penalty(parameters), stream.spec.reduction == "mean", options.metrics
+    penalty, mean = engine.penalty(parameters), stream.spec.reduction == "mean"
     losses, sizes, kept = [], [], []
     figures: dict[str, list[float]] = {name: [] for name in metrics}
     for X, y, _ in stream.all_pieces():
-        losses.append(engine.loss(parameters, X, y, None, options.threads) - penalty)
+        losses.append(engine.loss(parameters, X, y, None, threads) - penalty)
         sizes.append(len(X))
-        outputs = engine.predict(parameters, X, options.threads)
+        if not metrics:
+            continue
+        outputs = engine.predict(parameters, X, threads)
         whole = [name for name, metric in metrics.items() if merged(metric, y) is None]
         for name in metrics.keys() - whole:
             figures[name].append(measure(metrics[name], y, outputs, None))
@@ -131,12 +146,7 @@ def streamed_data(
     spec: Spec, rows: Rows, y: Any, weights: Sequence[Any], validation: Any, engine: Engine, seed: int
 ) -> tuple[Stream, Data | Stream | None]:
     """What `fit` trains on and validates with, where its rows are read in blocks."""
-    if y is not None:
-        raise ConfigurationError("Rows that are read in blocks bring their targets. Got y too; leave it out.")
-    if any(weight is not None for weight in weights):
-        raise ConfigurationError(
-            "Rows that are read in blocks have no weights. Leave out sample_weight and class_weight."
-        )
+    require_rows_alone(y, weights)
     whole = Stream(rows, spec)
     if validation is None:
         return whole, None

@@ -68,21 +68,20 @@ is asked was written down before it was built; a figure that is not reached is s
 
 {sections}
 """
-PARTS = ("headline", "machine", "sweeps", "memory", "sections")
 
 
 def marked(name: str, text: str) -> str:
     return f"<!-- {name}:begin -->\n{text}\n<!-- {name}:end -->"
 
 
-def update(page: Path, parts: dict[str, str]) -> None:
+def update(page: Path, parts: dict[str, str], text: str = TEXT) -> None:
     """Replace these parts; what the page says otherwise is always written anew, and other parts stay."""
     old = page.read_text(encoding="utf-8") if page.exists() else ""
     kept = {}
-    for name in PARTS:
+    for name in re.findall(r"^\{(\w+)\}$", text, flags=re.MULTILINE):
         found = re.search(rf"<!-- {name}:begin -->\n(.*?)\n<!-- {name}:end -->", old, flags=re.DOTALL)
         kept[name] = marked(name, parts.get(name, found[1] if found else "Not measured yet."))
-    page.write_text(TEXT.format(**kept), encoding="utf-8")
+    page.write_text(text.format(**kept), encoding="utf-8")
 
 
 def images(page: Path) -> Path:

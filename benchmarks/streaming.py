@@ -1,7 +1,7 @@
-"""Training on a file larger than memory: peak memory, throughput beside training in memory, quality of the shuffle.
+"""Training on files larger than memory: writes docs/streaming.md, part by part.
 
-Run it: ``python -m benchmarks.streaming [--megabytes 600] [--formats parquet,arrow,npy] [--folder DIR]``. Each training
-is a process of its own, whose peak resident memory is the system's word.
+Run it: ``python -m benchmarks.streaming [memory] [speed] [shuffle] [--megabytes 6000] [--write]``. Each training is a
+process of its own, watched from outside.
 """
 
 from __future__ import annotations
@@ -12,149 +12,186 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from benchmarks import machine, mixing, page, streams
+from benchmarks.scaling import table
 
-from benchmarks.memory import resident
-
-COLUMNS, GROUP = 25, 100_000
-HIDDEN = (200, 200, 50)
-"""With 25 inputs and one output 55,050 multiply-adds a row."""
-
-BATCH, EPOCHS = 256, 2
-IN_MEMORY_ROWS = 400_000
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "streaming.md"
 BOUND = 500_000_000
-"""Bytes that a process which trains on a file of 6 GB may hold."""
+"""Bytes that a process which works on a file of 6 GB may hold."""
+
+SMALLER = {"csv": 3}
+"""Text is written slowly: its files are so many times smaller."""
+
+FORMATS = {"parquet": "Parquet", "arrow": "Arrow", "npy": ".npy", "csv": "CSV"}
 
 
-def parts(rows: int) -> Iterator[tuple[Any, Any]]:
-    """Numbers (m, 25) and targets (m,), part by part."""
-    random = np.random.default_rng(0)
-    for first in range(0, rows, GROUP):
-        X = random.standard_normal((min(GROUP, rows - first), COLUMNS))
-        yield X, X[:, 0] * X[:, 1] + 0.5 * X[:, 2] + 0.1 * random.standard_normal(len(X))
+@dataclass(frozen=True)
+class Watched:
+    """What a process said, and the most it held while it ran, in bytes.
+
+    Attributes
+    ----------
+    found : dict
+    resident : int
+        All its pages in memory, as the system says at its end (`ru_maxrss`).
+    own : int
+        Of those that belong to no file: looked at a hundred times a second.
+    mapped : int
+        Of those that belong to files, the program's libraries among them.
+    """
+
+    found: dict[str, float]
+    resident: int
+    own: int
+    mapped: int
 
 
-def generate(folder: Path, kind: str, size: int) -> Path:
-    """Write a table of about so many bytes; an array file X.npy has its targets beside it in y.npy."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    if kind == "npy":
-        rows = size // (4 * COLUMNS)
-        X = np.lib.format.open_memmap(folder / "X.npy", "w+", np.float32, (rows, COLUMNS))
-        y = np.lib.format.open_memmap(folder / "y.npy", "w+", np.float32, (rows,))
-        at = 0
-        for some, targets in parts(rows):
-            X[at : at + len(some)], y[at : at + len(some)] = some, targets
-            at += len(some)
-        return folder / "X.npy"
-    path = folder / f"table.{kind}"
-    names = [f"x{place}" for place in range(COLUMNS)]
-    schema = pa.schema([(name, pa.float64()) for name in [*names, "y"]])
-    writer: Any
-    if kind == "parquet":
-        writer = parquet.ParquetWriter(path, schema, use_dictionary=False)
-    elif kind == "arrow":
-        writer = pa.ipc.new_file(str(path), schema)
-    else:
-        from pyarrow import csv
-
-        writer = csv.CSVWriter(str(path), schema)
-    with writer:
-        for some, targets in parts(size // (8 * (COLUMNS + 1))):
-            writer.write_table(pa.table([*some.T.copy(), targets], schema=schema))
-    return path
-
-
-def train(path: Path) -> dict[str, float]:
-    """Train on a file in blocks; what it took. Two epochs, of which the second is timed."""
-    import backstory as bs
-
-    before = time.perf_counter()
-    rows = bs.open_rows(path, path.with_name("y.npy")) if path.suffix == ".npy" else bs.open_rows(path, "y")
-    learned = time.perf_counter() - before
-    history = network().fit(rows, **options())
-    second = history.seconds[-1] - history.seconds[-2]
-    return {"rows": len(rows), "learned": learned, "rate": len(rows) / second, "peak": resident("VmHWM")}
-
-
-def train_in_memory(path: Path) -> dict[str, float]:
-    """The same on arrays of some rows, for the rate."""
-    X, y = (np.concatenate(column).astype(np.float32) for column in zip(*parts(IN_MEMORY_ROWS), strict=True))
-    history = network().fit(X, y, **options())
-    second = history.seconds[-1] - history.seconds[-2]
-    return {"rows": len(X), "rate": len(X) / second, "peak": resident("VmHWM")}
-
-
-def network() -> Any:
-    import backstory as bs
-
-    return bs.Network([COLUMNS, *HIDDEN, 1], hidden="relu", seed=0, dtype="float32")
-
-
-def options() -> dict[str, Any]:
-    import backstory as bs
-
-    return {"optimizer": bs.Adam(1e-3), "batch_size": BATCH, "epochs": EPOCHS, "progress": False}
-
-
-def read_only(path: Path) -> dict[str, float]:
-    """How fast the reader alone is: every row read, decoded and encoded once."""
-    import backstory as bs
-
-    rows = bs.open_rows(path, path.with_name("y.npy")) if path.suffix == ".npy" else bs.open_rows(path, "y")
-    before = time.perf_counter()
-    for block in range(len(rows.counts)):
-        for _ in rows.pieces(block, 0, "float32"):
-            pass
-    return {"rows": len(rows), "rate": len(rows) / (time.perf_counter() - before), "peak": resident("VmHWM")}
-
-
-TASKS = {"train": train, "memory": train_in_memory, "read": read_only}
-
-
-def child(task: str, path: Path) -> dict[str, float]:
+def watched(task: str, path: Path, net: str) -> Watched:
     """Run a task in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.streaming", "--task", task, "--file", str(path)]
+    command = [sys.executable, "-m", "benchmarks.streams", task, str(path), net]
     root = Path(__file__).resolve().parent.parent
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        own = mapped = peak = 0
+        while process.poll() is None:
+            pages = streams.status(process.pid)
+            own, mapped = max(own, pages.get("RssAnon", 0)), max(mapped, pages.get("RssFile", 0))
+            peak = max(peak, pages.get("VmHWM", 0))
+            time.sleep(0.01)
+        assert process.stdout is not None
+        said = process.stdout.read()
+    if process.returncode:
+        raise RuntimeError(f"{task} on {path.name} failed.")
+    found: dict[str, float] = json.loads(said)
+    return Watched(found, max(peak, int(found["peak"])), own, mapped)
+
+
+def measured_memory(folder: Path, formats: list[str], megabytes: int) -> str:
+    """Peak memory of training and of asking, by format."""
+    rows, net = [], next(iter(streams.NETS))
+    for kind in formats:
+        path = streams.generate(folder, kind, megabytes * 1_000_000 // SMALLER.get(kind, 1))
+        size = path.stat().st_size
+        for task, what in (("show", "train"), ("ask", "predict, then loss")):
+            seen = watched(task, path, net)
+            done = f"{seen.found.get('trained', seen.found['rows']) / 1e6:,.1f} million rows"
+            rows.append(
+                [f"{FORMATS[kind]}, {size / 1e9:.1f} GB, {seen.found['rows'] / 1e6:.1f} million rows", what, done]
+                + [f"{number / 1e6:,.0f} MB" for number in (seen.resident, seen.own, seen.mapped)]
+                + ["yes" if seen.resident < BOUND else "**no**"]
+            )
+            print(rows[-1], file=sys.stderr, flush=True)
+        for each in folder.iterdir():
+            each.unlink()
+    head = ["file", "work", "rows visited", "peak resident", "of it own", "of it mapped", "under 500 MB"]
+    return table(head, rows)
+
+
+def measured_speed(folder: Path, formats: list[str], megabytes: int) -> str:
+    """Rows a second beside training in memory and beside the reader alone, by format and network."""
+    rows = []
+    for kind in formats:
+        path = streams.generate(folder, kind, megabytes * 1_000_000 // SMALLER.get(kind, 1))
+        reading = watched("read", path, next(iter(streams.NETS))).found["rate"]
+        for net in streams.NETS:
+            # In turns, as the machine's speed drifts; the best of each.
+            seen = [(watched("memory", path, net), watched("stream", path, net)) for _ in range(2)]
+            whole, streamed = (max(run[place].found["rate"] for run in seen) for place in (0, 1))
+            file = f"{FORMATS[kind]}, {path.stat().st_size / 1e9:.1f} GB"
+            rates = [f"{rate:,.0f}" for rate in (whole, streamed, reading)]
+            rows.append([file, net, *rates, f"{streamed / whole:.0%}", f"{streamed / reading:.0%}"])
+            print(rows[-1], file=sys.stderr, flush=True)
+        for each in folder.iterdir():
+            each.unlink()
+    head = [
+        "file",
+        "network",
+        "in memory, rows/s",
+        "in blocks, rows/s",
+        "reader alone, rows/s",
+        "of memory",
+        "of reader",
+    ]
+    return table(head, rows)
+
+
+TEXT = """\
+# Tables larger than memory
+
+Written by `python -m benchmarks.streaming`, part by part; the figures are of those runs.
+
+    rows = bs.open_rows("big.parquet", "y")          # Parquet, Arrow, CSV; .npy with the targets in another .npy
+    net = bs.Network([rows.n_in, 64, 1], seed=0)
+    net.fit(rows, epochs=3, validation=0.05)         # reads ahead in a thread of its own
+    net.predict(rows), net.loss(rows)
+
+    backstory train big.parquet --target y           # in blocks by itself where it is over 1 GiB, decoded; or --stream
+    backstory train big.csv --target y --cache DIR   # text is written as Parquet once, and read from there
+
+## How rows are read
+
+A file is read block by block: Parquet by row groups, of which only the pages that are being decoded are held; Arrow
+files and `.npy` by stretches of about a megabyte, mapped, whose pages are let go of after a few megabytes; CSV by
+stretches of whole lines. The encoding of a table's columns is learned in one pass over all rows that is bounded in the
+same way. In training 2 to 16 blocks, in a drawn order, are read side by side into a pool of 128 MB; each row that comes
+changes places with one of the pool drawn at random, and those that leave it make up buffers of 16 MB, of which one is
+trained on while a thread makes the next. As the last rows of an epoch leave the pool, the first of the next are read.
+All of it follows from seed, epoch and the blocks' sizes: threads, interruptions and the machine change no bit.
+
+## Memory
+
+Peaks of processes of their own, imports and the pass that learns the encoding included. "Peak resident" is the most
+that the system ever counted for the process (its `VmHWM`); "own" the most of it that belongs to no file, "mapped" the
+most that does: pages of the data file and of shared libraries, which the system may take back at any time. The two
+have their highest values at different moments. Training ends after six million rows, when the pool has long been full
+and rows leave it as fast as they come. The outputs that `predict` returns are among its own pages: 4 bytes a row.
+
+{memory}
+
+## Speed
+
+Network 25-200-200-50-1 has 55,050 multiply-adds a row, 25-64-1 has 1,664; batches of 256, Adam, float32. The best of
+two runs of two epochs each, in turns with training on the same rows in memory; the files are in the page cache. The
+reader alone reads, decodes and encodes every row once, on one thread.
+
+{speed}
+
+## How well rows are shuffled
+
+{shuffle}
+
+## The machine
+
+{machine}
+"""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streaming", description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=600)
-    parser.add_argument("--formats", default="parquet,arrow,npy")
+    parser.add_argument("what", nargs="*", help="memory, speed, shuffle; by default all")
+    parser.add_argument("--megabytes", type=int, help="of each file (memory 6000, speed 1000)")
+    parser.add_argument("--formats", default=",".join(FORMATS))
     parser.add_argument("--folder", type=Path, help="where the files go for as long as this runs")
-    parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
-    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}; else the parts are printed")
     chosen = parser.parse_args()
-    if chosen.task:
-        print(json.dumps(TASKS[chosen.task](chosen.file)))
-        return 0
-    kept = True
-    with tempfile.TemporaryDirectory(dir=chosen.folder) as place:
-        for kind in chosen.formats.split(","):
-            path = generate(Path(place), kind, chosen.megabytes * 1_000_000)
-            reading, streamed, whole = (child(task, path) for task in ("read", "train", "memory"))
-            share = streamed["rate"] / whole["rate"]
-            kept &= streamed["peak"] < BOUND
-            print(
-                f"{kind}: {path.stat().st_size / 1e6:,.0f} MB, {streamed['rows']:,.0f} rows; "
-                f"peak {streamed['peak'] / 1e6:.0f} MB; encoding learned in {streamed.get('learned', 0):.1f} s; "
-                f"{streamed['rate']:,.0f} rows a second, {share:.0%} of {whole['rate']:,.0f} in memory; "
-                f"the reader alone {reading['rate']:,.0f}",
-                flush=True,
-            )
-            path.unlink()
-    return 0 if kept else 1
+    formats = chosen.formats.split(",")
+    parts = {"machine": f"{machine.processor()}; {machine.versions()}."}
+    for what in chosen.what or ("memory", "speed", "shuffle"):
+        with tempfile.TemporaryDirectory(dir=chosen.folder) as place:
+            folder = Path(place)
+            if what == "memory":
+                parts[what] = measured_memory(folder, formats, chosen.megabytes or 6000)
+            elif what == "speed":
+                parts[what] = measured_speed(folder, formats, chosen.megabytes or 1000)
+            else:
+                parts[what] = mixing.measured(folder)
+    if chosen.write:
+        page.update(PAGE, parts, TEXT)
+    else:
+        print("\n\n".join(parts.values()))
+    return 0
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,28 +69,27 @@ def watched(task: str, path: Path, net: str) -> Watched:
     return Watched(found, max(peak, int(found["peak"])), own, mapped)
 
 
-def measured_memory(folder: Path, formats: list[str], megabytes: int) -> str:
+def measured_memory(folder: Path, formats: list[str], megabytes: int, done: Callable[[Path], None]) -> str:
     """Peak memory of training and of asking, by format."""
-    rows, net = [], next(iter(streams.NETS))
+    rows = []
     for kind in formats:
         path = streams.generate(folder, kind, megabytes * 1_000_000 // SMALLER.get(kind, 1))
         size = path.stat().st_size
-        for task, what in (("show", "train"), ("ask", "predict, then loss")):
+        for task, what, net in (("show", "train", "25-200-200-50-1"), ("ask", "predict, then loss", "25-64-1")):
             seen = watched(task, path, net)
-            done = f"{seen.found.get('trained', seen.found['rows']) / 1e6:,.1f} million rows"
+            visited = f"{seen.found.get('trained', seen.found['rows']) / 1e6:,.1f} million rows"
             rows.append(
-                [f"{FORMATS[kind]}, {size / 1e9:.1f} GB, {seen.found['rows'] / 1e6:.1f} million rows", what, done]
+                [f"{FORMATS[kind]}, {size / 1e9:.1f} GB, {seen.found['rows'] / 1e6:.1f} million rows", what, visited]
                 + [f"{number / 1e6:,.0f} MB" for number in (seen.resident, seen.own, seen.mapped)]
                 + ["yes" if seen.resident < BOUND else "**no**"]
             )
             print(rows[-1], file=sys.stderr, flush=True)
-        for each in folder.iterdir():
-            each.unlink()
+        done(folder)
     head = ["file", "work", "rows visited", "peak resident", "of it own", "of it mapped", "under 500 MB"]
     return table(head, rows)
 
 
-def measured_speed(folder: Path, formats: list[str], megabytes: int) -> str:
+def measured_speed(folder: Path, formats: list[str], megabytes: int, done: Callable[[Path], None]) -> str:
     """Rows a second beside training in memory and beside the reader alone, by format and network."""
     rows = []
     for kind in formats:
@@ -103,17 +103,8 @@ def measured_speed(folder: Path, formats: list[str], megabytes: int) -> str:
             rates = [f"{rate:,.0f}" for rate in (whole, streamed, reading)]
             rows.append([file, net, *rates, f"{streamed / whole:.0%}", f"{streamed / reading:.0%}"])
             print(rows[-1], file=sys.stderr, flush=True)
-        for each in folder.iterdir():
-            each.unlink()
-    head = [
-        "file",
-        "network",
-        "in memory, rows/s",
-        "in blocks, rows/s",
-        "reader alone, rows/s",
-        "of memory",
-        "of reader",
-    ]
+        done(folder)
+    head = ["file", "network", "rows/s in memory", "in blocks", "reader alone", "of memory", "of reader"]
     return table(head, rows)
 
 
@@ -142,11 +133,12 @@ All of it follows from seed, epoch and the blocks' sizes: threads, interruptions
 
 ## Memory
 
-Peaks of processes of their own, imports and the pass that learns the encoding included. "Peak resident" is the most
-that the system ever counted for the process (its `VmHWM`); "own" the most of it that belongs to no file, "mapped" the
-most that does: pages of the data file and of shared libraries, which the system may take back at any time. The two
-have their highest values at different moments. Training ends after six million rows, when the pool has long been full
-and rows leave it as fast as they come. The outputs that `predict` returns are among its own pages: 4 bytes a row.
+Peaks of processes of their own, imports and the pass that learns the encoding included (when asked, it is known).
+"Peak resident" is the most that the system ever counted for the process (its `VmHWM`); "own" the most of it that
+belongs to no file, "mapped" the most that does: pages of the data file and of shared libraries, which the system may
+take back at any time. The two have their highest values at different moments. Training, of 25-200-200-50-1, ends after
+four million rows, when the pool has long been full and rows leave it as fast as they come. Prediction and loss are of
+25-64-1, over all rows; the outputs that `predict` returns are among its own pages, 4 bytes a row.
 
 {memory}
 
@@ -168,23 +160,34 @@ reader alone reads, decodes and encodes every row once, on one thread.
 """
 
 
+def emptied(folder: Path) -> None:
+    """Make room for the next file."""
+    for each in folder.iterdir():
+        each.unlink()
+
+
+def kept(folder: Path) -> None:
+    """Leave the files where they are."""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streaming", description=__doc__)
     parser.add_argument("what", nargs="*", help="memory, speed, shuffle; by default all")
     parser.add_argument("--megabytes", type=int, help="of each file (memory 6000, speed 1000)")
     parser.add_argument("--formats", default=",".join(FORMATS))
-    parser.add_argument("--folder", type=Path, help="where the files go for as long as this runs")
+    parser.add_argument("--folder", type=Path, help="where files are kept; those that are there are taken")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}; else the parts are printed")
     chosen = parser.parse_args()
     formats = chosen.formats.split(",")
     parts = {"machine": f"{machine.processor()}; {machine.versions()}."}
     for what in chosen.what or ("memory", "speed", "shuffle"):
-        with tempfile.TemporaryDirectory(dir=chosen.folder) as place:
-            folder = Path(place)
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place) if chosen.folder is None else chosen.folder
+            done = emptied if chosen.folder is None else kept
             if what == "memory":
-                parts[what] = measured_memory(folder, formats, chosen.megabytes or 6000)
+                parts[what] = measured_memory(folder, formats, chosen.megabytes or 6000, done)
             elif what == "speed":
-                parts[what] = measured_speed(folder, formats, chosen.megabytes or 1000)
+                parts[what] = measured_speed(folder, formats, chosen.megabytes or 1000, done)
             else:
                 parts[what] = mixing.measured(folder)
     if chosen.write:

@@ -19,7 +19,7 @@ NETS = {"25-200-200-50-1": (200, 200, 50), "25-64-1": (64,)}
 """Hidden layers: 55,050 multiply-adds a row, and 1,664."""
 
 BATCH = 256
-WARM_ROWS = 6_000_000
+WARM_ROWS = 4_000_000
 """A training that only shows its memory ends after so many rows: the pool has long been full then."""
 
 
@@ -32,13 +32,15 @@ def parts(rows: int) -> Iterator[tuple[Any, Any]]:
 
 
 def generate(folder: Path, kind: str, size: int) -> Path:
-    """Write a table of about so many bytes; an array file X.npy has its targets beside it in y.npy."""
+    """Write a table of about so many bytes, unless it is there; X.npy has its targets beside it in y.npy."""
     import pyarrow as pa
     from pyarrow import csv, parquet
 
+    path = folder / ("X.npy" if kind == "npy" else f"table.{kind}")
+    if path.exists():
+        return path
     if kind == "npy":
         return _arrays(folder, size // (4 * COLUMNS))
-    path = folder / f"table.{kind}"
     schema = pa.schema([(name, pa.float64()) for name in [*(f"x{place}" for place in range(COLUMNS)), "y"]])
     makers: dict[str, Callable[[], Any]] = {
         "parquet": lambda: parquet.ParquetWriter(path, schema, use_dictionary=False),
@@ -63,11 +65,17 @@ def _arrays(folder: Path, rows: int) -> Path:
     return folder / "X.npy"
 
 
-def opened(path: Path) -> Any:
-    """The rows of a file, for `fit`."""
+def opened(path: Path, known: bool = False) -> Any:
+    """The rows of a file, for `fit`; the encoding is learned, or read where it is known."""
     import backstory as bs
 
-    return bs.open_rows(path, path.with_name("y.npy")) if path.suffix == ".npy" else bs.open_rows(path, "y")
+    if path.suffix == ".npy":
+        return bs.open_rows(path, path.with_name("y.npy"))
+    kept = path.with_suffix(".json")
+    table = bs.Table.from_dict(json.loads(kept.read_text())) if known else None
+    rows = bs.open_rows(path, "y", table=table)
+    kept.write_text(json.dumps(rows.table.to_dict() if rows.table else {}))
+    return rows
 
 
 def network(net: str) -> Any:
@@ -99,13 +107,13 @@ def show(path: Path, net: str) -> dict[str, float]:
 
 def stream(path: Path, net: str) -> dict[str, float]:
     """Train for two epochs on a file in blocks."""
-    rows = opened(path)
+    rows = opened(path, known=True)
     return {"rows": len(rows), "rate": len(rows) / min(fitted(net, (rows,), 2))}
 
 
 def memory(path: Path, net: str) -> dict[str, float]:
     """The same with all rows in memory, as they would be encoded."""
-    rows = opened(path)
+    rows = opened(path, known=True)
     X, y = np.empty((len(rows), COLUMNS), np.float32), np.empty(len(rows), np.float32)
     at = 0
     for block in range(len(rows.counts)):
@@ -127,7 +135,7 @@ def read(path: Path, net: str) -> dict[str, float]:
 
 def ask(path: Path, net: str) -> dict[str, float]:
     """Predict all rows and measure the loss over them."""
-    rows, model = opened(path), network(net)
+    rows, model = opened(path, known=True), network(net)
     before = time.perf_counter()
     outputs = model.predict(rows)
     between = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,31 @@ def test_any_team_adds_up_the_same_bits(count: int, dtype: str, at_once: int, mo
     for size in (s for s in (1, 2, 3, 4, 8) if s <= count):
         for out in as_team(size, work):
             np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8, 20])
+def test_threads_that_help_change_no_bit(threads: int) -> None:
+    terms = (random.normal(size=(11, 101)) * 10.0 ** random.integers(-6, 6, size=(11, 101))).astype(np.float32)
+
+    def work(team: Any) -> np.ndarray:
+        out = np.empty(101, np.float32)
+        with closing(Tree(Shards(1000, 11), team)) as tree:
+            for _ in range(2):
+                tree.add(lambda shard, to: np.copyto(to, terms[shard]), out, threads)
+        return out
+
+    expected = by_hand(list(terms))
+    np.testing.assert_array_equal(work(Alone()), expected)
+    for out in as_team(3, work):
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_what_a_helping_thread_raises_is_raised() -> None:
+    def make(shard: int, to: np.ndarray) -> None:
+        raise OverflowError(f"shard {shard}")
+
+    with closing(Tree(Shards(100, 8), Alone())) as tree, pytest.raises(OverflowError, match="shard"):
+        tree.add(make, np.empty(3), 2)
 
 
 def test_terms_of_all_shards_come_in_their_order() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import backstory as bs
-from backstory.distributed import fitting
+from backstory.distributed import fitting, steps
 from backstory.distributed.communicator import Alone
 from backstory.training import trainer as training
 from tests.distributed.teams import Member, as_team
@@ -193,8 +193,19 @@ def test_classes_with_weights_of_their_own(monkeypatch: pytest.MonkeyPatch) -> N
         same(net, alone)
 
 
-def test_threads_change_nothing() -> None:
-    same(trained(8, threads=1, batch_size=128), trained(8, threads=2, batch_size=128))
+@pytest.mark.parametrize("work", [1, 1 << 40])
+def test_threads_change_nothing(work: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "SHARED_WORK", work)
+    same(trained(8, threads=1, batch_size=128), trained(8, threads=3, batch_size=128))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("backstory adds")]
+
+
+@pytest.mark.parametrize("options", [{}, {"sample_weight": WEIGHTS}, {"optimizer": bs.SGD(0.1), "freeze": ("w1",)}])
+def test_steps_that_say_where_they_fail_have_the_same_bits(options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = trained(8, **options)
+    gradient = steps.Steps.gradient
+    monkeypatch.setattr(steps.Steps, "gradient", lambda self, *some: gradient(self, *some[:-1], True))
+    same(trained(8, **options), quick)
 
 
 def test_weights_that_were_drawn_differently_become_rank_0s(monkeypatch: pytest.MonkeyPatch) -> None:

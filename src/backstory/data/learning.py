@@ -24,6 +24,9 @@ SAMPLE_BYTES = 32 << 20
 
 FEWEST_ROWS = 2_000
 
+MOST_PARTS = 64
+"""So many frames are kept apart before they are made one."""
+
 MOST_LEVELS_SEEN = 1_000
 """So many different texts of a column, or labels of the target, have their testimony; of others, chance decides."""
 
@@ -86,10 +89,10 @@ def learn(
                 taken[place] = True
             if witness.is_target and not is_text(frame.column(target, "the target").type):
                 moments.add(frame.numbers(target, "the target")[~out])
-        parts.append(frame.take(np.flatnonzero(taken)))
+        parts = gathered(parts, frame.take(np.flatnonzero(taken)))
         stays.append(~out[taken])
         if out.any():
-            held.append(frame.take(np.flatnonzero(out)))
+            held = gathered(held, frame.take(np.flatnonzero(out)))
     sample, stay = together(parts), np.concatenate(stays)
     if not whole:
         assert sample.rows is not None
@@ -115,12 +118,18 @@ def spread(n: int, most: int) -> NDArray[np.int64]:
     return np.unique(((np.arange(most) + draws) * (n / most)).astype(np.int64).clip(max=n - 1))
 
 
+def gathered(frames: list[Frame], frame: Frame) -> list[Frame]:
+    """Frames and one more; many are made one, as thousands of small ones take more memory than what is in them."""
+    return [*frames, frame] if len(frames) < MOST_PARTS else [together([*frames, frame])]
+
+
 def together(frames: Sequence[Frame]) -> Frame:
     """Frames of one table as one."""
     import pyarrow as pa
 
     rows = [frame.rows for frame in frames if frame.rows is not None]
-    return replace(frames[0], data=pa.concat_tables([frame.data for frame in frames]), rows=np.concatenate(rows))
+    whole = pa.concat_tables([frame.data for frame in frames]).combine_chunks()
+    return replace(frames[0], data=whole, rows=np.concatenate(rows))
 
 
 class Witness:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,12 @@ from backstory.engine.reference import clipped, first_failure, free_mask, layer_
 from backstory.network.spec import Spec
 from backstory.training.optimizers import SGD
 from backstory.training.trainer import Data, Memory, Options
+
+SHARED_WORK = 1 << 23
+"""From so many multiply-adds on, forward, a shard's gradient is worth waking threads for."""
+
+UPDATE_WORK = 8
+"""So many rows of a gradient cost about what the update of the weights does."""
 
 COLLECT = SGD(momentum=0.5).rule()
 """A rule whose memory, from 0, is the gradient itself after one step."""
@@ -96,12 +103,14 @@ class Steps:
         self.parts = {shard: data.part(shard) for shard in self.owned}
         self.seeds = {shard: shard_seed(options.seed, shard) for shard in self.owned}
         self.starts = {shard: data.shards.starts(shard, batch_size) for shard in self.owned}
+        self.bounds = {shard: starts.tolist() for shard, starts in self.starts.items()}
         self.batches = -(-len(data) // batch_size)
         self.sizes = np.diff(np.minimum(np.arange(self.batches + 1) * batch_size, len(data))).astype(np.float64)
         self.weighted = data.weighted
         self.mean = spec.reduction == "mean"
         self._free = free_mask(spec, options.frozen)
         self._gradient, self._scratch = np.empty_like(parameters), np.empty_like(parameters)
+        self._shard_threads = max(1, options.threads // len(self.owned))
         self.failures: dict[int, Failure] = {}
         self._overflow: Failure | None = None
 
@@ -129,7 +138,14 @@ class Steps:
         return totals
 
     def gradient(
-        self, orders: Orders, epoch: int, number: int, batch: int, losses: Array, dropout: tuple[float, ...]
+        self,
+        orders: Orders,
+        epoch: int,
+        number: int,
+        batch: int,
+        losses: Array,
+        dropout: tuple[float, ...],
+        careful: bool = True,
     ) -> Array | None:
         """The data loss's gradient over a batch, the same everywhere; None where it is not finite.
 
@@ -143,18 +159,25 @@ class Steps:
             Is given the sums over each shard's rows.
         dropout : tuple of float
             Of each hidden layer.
+        careful : bool
+            Whether `failures` is to say where something became non-finite; the bits are the same.
         """
         self.failures = {}
+        quick = not careful and not any(dropout)
 
         def make(shard: int, out: Array) -> None:
-            first, last = self.starts[shard][batch : batch + 2]
-            out.fill(0)
-            rows = np.ascontiguousarray(orders.rows[shard][epoch, first:last])
+            first, last = self.bounds[shard][batch : batch + 2]
+            if last == first:
+                out.fill(0)
+                return
+            rows = orders.rows[shard][epoch, first:last]
             losses[shard - self.owned.start] = (
-                self._shard_gradient(shard, rows, number, dropout, out) if len(rows) else 0.0
+                self._shard_gradient(shard, rows, out)
+                if quick
+                else self._found_gradient(shard, rows, number, dropout, out)
             )
 
-        self.tree.add(make, self._gradient)
+        self.tree.add(make, self._gradient, self._lanes(self.sizes[batch]) if quick else 1)
         if not all_finite(self._gradient):
             return None
         self._gradient *= self._gradient.dtype.type(self.share(orders, epoch, batch))
@@ -165,16 +188,35 @@ class Steps:
         total = float(orders.totals[epoch, batch])
         return (1.0 / total if total else 0.0) if self.mean else 1.0
 
-    def _shard_gradient(
+    def _shard_gradient(self, shard: int, rows: NDArray[np.int64], out: Array) -> float:
+        """Put the gradient summed over some rows of a shard into `out`; their loss is what comes back."""
+        part = self.parts[shard]
+        weight = None if part.sample_weight is None else part.sample_weight.take(rows)
+        X, y = part.X.take(rows, axis=0), part.y.take(rows, axis=0)
+        threads = min(self._threads(len(rows)), self._shard_threads)
+        loss, _ = self.summing.loss_and_gradient(self.parameters, X, y, weight, threads, out)
+        if not math.isfinite(loss):
+            out.fill(np.nan)
+        return loss
+
+    def _lanes(self, rows: float) -> int:
+        """How many shards' gradients are computed at a time, each on one thread; results do not depend on it."""
+        return min(self._threads(rows), len(self.owned))
+
+    def _threads(self, rows: float) -> int:
+        """As many as pay for some rows; results do not depend on it."""
+        return self.options.threads if rows * len(self.parameters) >= SHARED_WORK else 1
+
+    def _found_gradient(
         self, shard: int, rows: NDArray[np.int64], epoch: int, dropout: tuple[float, ...], out: Array
     ) -> float:
-        """Sum the gradient over some rows of a shard into `out`, from 0; their loss is what comes back."""
+        """The same with dropout, and with a failure kept that says where it arose."""
         part, options = self.parts[shard], self.options
         chunk = Chunk(
             X=part.X,
             y=part.y,
             sample_weight=part.sample_weight,
-            order=rows[None],
+            order=np.ascontiguousarray(rows[None]),
             batch_size=len(rows),
             first_batch=0,
             steps=1,
@@ -188,8 +230,9 @@ class Steps:
             frozen=(False,) * len(options.frozen),
             record=False,
         )
+        out.fill(0)
         self._scratch[:] = self.parameters
-        result = self.summing.train(self._scratch, COLLECT, {"m": out}, chunk, options.threads)
+        result = self.summing.train(self._scratch, COLLECT, {"m": out}, chunk, self._threads(len(rows)))
         if result.failure is not None:
             row = result.failure.row
             assert part.rows is not None
@@ -213,7 +256,7 @@ class Steps:
             gradient, norm_squared, largest = clipped(gradient, self._free, options.clip_norm, options.clip_value)
         self._overflow = norm_failure(rule, 0, norm_squared)
         moment = Moment(self.memory.steps + 1, rate, options.frozen, loss, norm_squared, largest)
-        self.engine.apply(self.parameters, rule, self.memory.state, gradient, moment, options.threads)
+        self.engine.apply(self.parameters, rule, self.memory.state, gradient, moment, self._threads(UPDATE_WORK))
         return norms
 
     def found(self, step: int, gradient: Array | None) -> Failure | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -102,7 +102,7 @@ class ShardedTrainer(Trainer):
 
     @contextmanager
     def _standing(self) -> Iterator[None]:
-        with standing_together(self.team), self._signals:
+        with closing(self.tree), standing_together(self.team), self._signals:
             yield
 
     def standing(self) -> AbstractContextManager[object]:
@@ -228,7 +228,7 @@ class ShardedTrainer(Trainer):
         steps, before = self.steps, self.state() if careful else None
         decay, dropout = self.present_shares(place.step)
         masked = self.options.dropout_at(dropout)
-        gradient = steps.gradient(order, place.epoch, place.number, place.batch, losses, masked)
+        gradient = steps.gradient(order, place.epoch, place.number, place.batch, losses, masked, careful)
         if gradient is None:
             return steps.found(place.step, None), []
         loss = 0.0

@@ -146,9 +146,15 @@ class Engine(Protocol):
         """Data loss, reduced over the rows, plus the penalty."""
 
     def loss_and_gradient(
-        self, parameters: Array, X: Array, y: Array, sample_weight: Array | None = None, threads: int = 1
+        self,
+        parameters: Array,
+        X: Array,
+        y: Array,
+        sample_weight: Array | None = None,
+        threads: int = 1,
+        out: Array | None = None,
     ) -> tuple[float, Array]:
-        """The loss and its exact gradient, penalty included, laid out like the parameters."""
+        """The loss and its exact gradient, penalty included, laid out like the parameters; in `out`, if it is given."""
 
     def penalty(self, parameters: Array) -> float:
         """What the penalty adds to the data loss."""

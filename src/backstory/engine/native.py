@@ -199,10 +199,16 @@ class Engine:
         return float(self._program.loss(parameters, X, *_targets(y), sample_weight, threads))
 
     def loss_and_gradient(
-        self, parameters: Array, X: Array, y: Array, sample_weight: Array | None = None, threads: int = 1
+        self,
+        parameters: Array,
+        X: Array,
+        y: Array,
+        sample_weight: Array | None = None,
+        threads: int = 1,
+        out: Array | None = None,
     ) -> tuple[float, Array]:
         """The loss and its gradient, laid out like the parameters."""
-        gradient = np.empty_like(parameters)
+        gradient = np.empty_like(parameters) if out is None else out
         loss = self._program.loss_and_gradient(parameters, X, *_targets(y), sample_weight, threads, gradient)
         return loss, gradient
 

@@ -148,7 +148,13 @@ class Engine:
             return float(share @ rows + penalty_value(self.spec, parameters))
 
     def loss_and_gradient(
-        self, parameters: Array, X: Array, y: Array, sample_weight: Array | None = None, threads: int = 1
+        self,
+        parameters: Array,
+        X: Array,
+        y: Array,
+        sample_weight: Array | None = None,
+        threads: int = 1,
+        out: Array | None = None,
     ) -> tuple[float, Array]:
         with np.errstate(all="ignore"):
             run = _Run(self.spec, parameters, X)
@@ -156,7 +162,11 @@ class Engine:
             share = _shares(self.spec, len(X), sample_weight)
             gradient = run.backward(share[:, None] * backward()).gradient
             value, slope = penalty_value(self.spec, parameters), penalty_slope(self.spec, parameters)
-            return float(share @ rows + value), (gradient + slope).astype(self.spec.dtype)
+            whole = (gradient + slope).astype(self.spec.dtype)
+        if out is None:
+            return float(share @ rows + value), whole
+        out[:] = whole
+        return float(share @ rows + value), out
 
     def penalty(self, parameters: Array) -> float:
         with np.errstate(over="ignore"):  # weights may be finite and their squares not

@@ -96,9 +96,7 @@ def measured_speed(folder: Path, formats: list[str], megabytes: int, done: Calla
         path = streams.generate(folder, kind, megabytes * 1_000_000 // SMALLER.get(kind, 1))
         reading = watched("read", path, next(iter(streams.NETS))).found["rate"]
         for net in streams.NETS:
-            # In turns, as the machine's speed drifts; the best of each.
-            seen = [(watched("memory", path, net), watched("stream", path, net)) for _ in range(2)]
-            whole, streamed = (max(run[place].found["rate"] for run in seen) for place in (0, 1))
+            whole, streamed = (watched(task, path, net).found["rate"] for task in ("memory", "stream"))
             file = f"{FORMATS[kind]}, {path.stat().st_size / 1e9:.1f} GB"
             rates = [f"{rate:,.0f}" for rate in (whole, streamed, reading)]
             rows.append([file, net, *rates, f"{streamed / whole:.0%}", f"{streamed / reading:.0%}"])
@@ -144,8 +142,8 @@ four million rows, when the pool has long been full and rows leave it as fast as
 
 ## Speed
 
-Network 25-200-200-50-1 has 55,050 multiply-adds a row, 25-64-1 has 1,664; batches of 256, Adam, float32. The best of
-two runs of two epochs each, in turns with training on the same rows in memory; the files are in the page cache. The
+Network 25-200-200-50-1 has 55,050 multiply-adds a row, 25-64-1 has 1,664; batches of 256, Adam, float32. One
+epoch on the same rows in memory, and one in blocks with the filling of the pool; the files are in the page cache. The
 reader alone reads, decodes and encodes every row once, on one thread.
 
 {speed}

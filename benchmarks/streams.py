@@ -106,9 +106,9 @@ def show(path: Path, net: str) -> dict[str, float]:
 
 
 def stream(path: Path, net: str) -> dict[str, float]:
-    """Train for two epochs on a file in blocks."""
+    """Train for an epoch on a file in blocks."""
     rows = opened(path, known=True)
-    return {"rows": len(rows), "rate": len(rows) / min(fitted(net, (rows,), 2))}
+    return {"rows": len(rows), "rate": len(rows) / fitted(net, (rows,), 1)[0]}
 
 
 def memory(path: Path, net: str) -> dict[str, float]:
@@ -120,7 +120,7 @@ def memory(path: Path, net: str) -> dict[str, float]:
         for inputs, targets in rows.pieces(block, 0, "float32"):
             X[at : at + len(inputs)], y[at : at + len(inputs)] = inputs, targets
             at += len(inputs)
-    return {"rows": len(X), "rate": len(X) / min(fitted(net, (X, y), 2))}
+    return {"rows": len(X), "rate": len(X) / fitted(net, (X, y), 1)[0]}
 
 
 def read(path: Path, net: str) -> dict[str, float]:

@@ -127,7 +127,7 @@ stretches of whole lines. The encoding of a table's columns is learned in one pa
 same way. In training 2 to 16 blocks, in a drawn order, are read side by side into a pool of 128 MB; each row that comes
 changes places with one of the pool drawn at random, and those that leave it make up buffers of 16 MB, of which one is
 trained on while a thread makes the next. As the last rows of an epoch leave the pool, the first of the next are read.
-All of it follows from seed, epoch and the blocks' sizes: threads, interruptions and the machine change no bit.
+All of it follows from seed, epoch and the blocks' sizes: threads and interruptions change no bit.
 
 ## Memory
 

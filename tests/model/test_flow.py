@@ -39,7 +39,7 @@ def test_dead_and_saturated_units_are_named() -> None:
     net.biases[0][3] = -100
     flow = net.gradient_flow(X, y)
     assert flow.layers[0].dead_units == [3]
-    assert "dead in all 50 rows: units 3 of layer 1" in str(flow)
+    assert "dead in all 50 rows: unit 3 of layer 1" in str(flow)
     a = net.activations(X)[0]
     np.testing.assert_allclose(flow.layers[0].dead, (a == 0).mean(axis=0))
     steep = bs.Network([4, 5, 3], hidden="tanh", initializer=bs.Normal(9.0), seed=1)

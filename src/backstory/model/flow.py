@@ -180,7 +180,8 @@ class GradientFlow:
             }
             for words, units in stuck.items():
                 if units:
-                    lines += textwrap.wrap(f"{words}: units {_listed(units)} of layer {layer.layer}", 80)
+                    named = f"unit{'s' if len(units) > 1 else ''} {_listed(units)}"
+                    lines += textwrap.wrap(f"{words}: {named} of layer {layer.layer}", 80)
         return "\n".join(lines)
 
 

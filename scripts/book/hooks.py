@@ -62,6 +62,12 @@ def on_page_content(content: str, page: Any, config: MkDocsConfig, files: Files)
     return _FORMULA.sub(_mathml, content)
 
 
+def on_post_page(output: str, page: Any, config: MkDocsConfig) -> str:
+    """Name the dialog in which Material searches, for those who hear a page."""
+    dialog = 'data-md-component="search" role="dialog"'
+    return output.replace(dialog, f'{dialog} aria-label="Search"')
+
+
 def _parts(file: File) -> list[Piece]:
     try:
         return [part for part in pieces(file.content_string) if isinstance(part, Piece)]

@@ -76,10 +76,12 @@ def main(names: list[str]) -> None:
         raise SystemExit("Looking at the book needs Chromium and a book: apt-get install chromium, make docs.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        found = list(looked_at(browser, paths))
+        found = 0
+        for complaint in looked_at(browser, paths):
+            print(complaint, flush=True)
+            found += 1
         browser.close()
-    print(*found, sep="\n")
-    print(f"{len(paths)} pages, each in {len(VIEWS)} views; {len(found)} complaints.")
+    print(f"{len(paths)} pages, each in {len(VIEWS)} views; {found} complaints.")
     raise SystemExit(1 if found else 0)
 
 

@@ -12,6 +12,11 @@ FACES = {"cli", "studio", "estimators", "reporting", "auditing"}
 LEFT_OUT = {"", "__main__", "errors", "configuration"}
 WIDTH, HEIGHT, GAP_X, GAP_Y = 118, 40, 26, 46
 INK, QUIET, ENGINE, STORY, FACE = "#1d2129", "#a9adb6", "#1568b3", "#c2186f", "#006b48"
+COLUMNS = {
+    "data": 0, "distributed": 1, "training": 1, "engine": 1, "network": 1, "model": 2, "interop": 2, "functions": 2,
+    "expressions": 2, "checking": 3, "story": 3, "drawing": 4,
+}  # fmt: skip
+"""Where a part stands from left to right; rows of parts that are not here are spread over the width."""
 COLORS = {
     "engine": ENGINE,
     "training": ENGINE,
@@ -61,13 +66,13 @@ def picture() -> str:
     """Return the parts as SVG: each stands above those it knows, and a line joins it with the nearest of them."""
     graph = knows()
     levels = rows(graph)
-    width = max(map(len, levels)) * (WIDTH + GAP_X) + GAP_X
-    height = len(levels) * (HEIGHT + GAP_Y)
+    most = 1 + max(COLUMNS.values())
+    width, height = most * (WIDTH + GAP_X) + GAP_X, len(levels) * (HEIGHT + GAP_Y)
     place = {}
     for level, parts in enumerate(levels):
-        left = (width - len(parts) * (WIDTH + GAP_X) + GAP_X) / 2
         for number, part in enumerate(parts):
-            place[part] = (left + number * (WIDTH + GAP_X), GAP_Y / 2 + level * (HEIGHT + GAP_Y))
+            column = COLUMNS.get(part, (most - len(parts)) / 2 + number)
+            place[part] = (GAP_X + column * (WIDTH + GAP_X), GAP_Y / 2 + level * (HEIGHT + GAP_Y))
     lines = [_line(*place[part], *place[other]) for part, other in sorted(direct(graph))]
     boxes = [_box(part, *place[part]) for part in sorted(place)]
     return (

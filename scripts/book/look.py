@@ -20,6 +20,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 SITE = Path(__file__).resolve().parent.parent.parent / "site"
 VIEWS = (("light", 1280), ("dark", 390))
+PATIENCE = 120_000
+"""Milliseconds that a page may take to open, on a machine that has much else to do."""
 SEVERE = ("serious", "critical")
 _AXE = """() => axe.run({ exclude: ["iframe"] }, { resultTypes: ["violations"], iframes: false })"""
 _WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -62,6 +64,7 @@ def looked_at(browser: Browser, paths: list[Path]) -> Iterator[str]:
         )
         for path in paths:
             page = context.new_page()
+            page.set_default_timeout(PATIENCE)
             for complaint in complaints(page, path, axe):
                 yield f"{path.relative_to(SITE)} ({scheme}, {width}): {complaint}"
             page.close()

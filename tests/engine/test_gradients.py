@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import backstory as bs
 from backstory.engine.reference import loss_of_rows
@@ -50,6 +52,30 @@ def test_every_hidden_activation_against_central_differences(hidden: str, engine
     net = network([3, 4, 4, 2], hidden, "identity", "half_squared_error")
     X, y = data(net, 6)
     assert relative_difference(flat(net.gradients(X, y, engine=engine)), central_differences(net, X, y, engine)) < 1e-7
+
+
+def audited(net: bs.Network, seed: int, engine: str) -> str:
+    X, y = data(net, 3, seed)
+    report = bs.audit(net, X, y, gradient=net.gradients(X, y, engine=engine))
+    return "" if report.verdict != "fail" else str(report)
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@given(seed=st.integers(0, 2**31), penalty=st.sampled_from([None, bs.L1(0.1), bs.L2(0.2), bs.Elastic(0.03, 0.2)]))
+@settings(max_examples=2)
+def test_every_hidden_activation_at_random_points(hidden: str, seed: int, penalty: Any) -> None:
+    """By differences whose errors are measured, which know kinks: no rule may fail anywhere."""
+    net = network([2, 3, 2, 1], hidden, "identity", "half_squared_error", seed=seed, penalty=penalty)
+    for engine in ENGINES:
+        assert not audited(net, seed, engine)
+
+
+@pytest.mark.parametrize(("output", "loss"), PAIRS)
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=1)
+def test_every_pair_at_random_points(output: str, loss: str, seed: int) -> None:
+    net = network([2, 2], "identity", output, loss, seed=seed)
+    assert not audited(net, seed, ENGINES[seed % 2])
 
 
 @pytest.mark.parametrize(("output", "loss"), PAIRS)

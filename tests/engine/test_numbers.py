@@ -21,7 +21,8 @@ from .networks import PAIRS
 
 ENGINES = ("native", "reference")
 TOLERANCE = {"float64": 1e-11, "float32": 2e-5}
-LOGITS = (0.0, 1e-310, -1e-310, 1e-30, -1e-30, 0.5, -0.5, 3.0, 40.0, -40.0, 1000.0, -1000.0)
+LOGITS = (0.0, 1e-310, -1e-310, 1e-30, -1e-30, 0.5, 1.0, -1.0, 3.0, -3.0, 40.0, -40.0, 1000.0, -1000.0)
+"""The kinks of activations and losses are among them; there any slope between those of both sides is right."""
 SINGLE = [(output, loss) for output, loss in PAIRS if not ACTIVATIONS[output].couples]
 COUPLED = [(output, loss) for output, loss in PAIRS if ACTIVATIONS[output].couples]
 LOGARITHMS = ("poisson", "binary_cross_entropy")

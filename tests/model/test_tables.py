@@ -14,7 +14,7 @@ import pytest
 
 import backstory as bs
 from backstory.data.kinds import LeftOut
-from backstory.model.recipe import Recipe, reasons
+from backstory.model.recipe import FEWEST_ROWS, Recipe, Tabular, reasons
 from backstory.model.tables import prepare
 
 N = 240
@@ -155,8 +155,52 @@ def test_the_recipe_follows_the_rows_and_the_user() -> None:
     assert (plan.batch_size, plan.epochs, plan.warmup) == (7, 3, 143)
 
 
-def test_every_choice_of_the_recipe_has_its_reason() -> None:
-    assert all(len(why) > 10 for why in reasons().values())
+@pytest.mark.parametrize("recipe", [Recipe, Tabular])
+def test_every_choice_of_the_recipe_has_its_reason(recipe: type[Recipe] | type[Tabular]) -> None:
+    assert all(len(why) > 10 for why in reasons(recipe).values())
+
+
+@pytest.mark.parametrize(
+    ("n", "options", "recipe"),
+    [
+        (400, {}, Tabular()),
+        (400, {"plain": True}, Recipe()),
+        (400, {"hidden": [5]}, Recipe(hidden=(5,))),
+        (FEWEST_ROWS - 1, {}, Recipe()),
+    ],
+)
+def test_which_recipe_a_table_gets(n: int, options: dict[str, Any], recipe: Recipe | Tabular) -> None:
+    work = prepare(houses(n), "price", drop=["dear"], **options)
+    assert work.recipe == recipe
+    assert work.net.spec.sizes[1:-1] == recipe.hidden
+    assert (work.table.aim.low is not None) == isinstance(recipe, Tabular)
+
+
+def test_the_recipe_for_tables_trains_all_epochs_and_keeps_the_best(tmp_path: Path) -> None:
+    rows = houses(500)
+    for target, drop in (("price", ["dear"]), ("dear", ["price"])):
+        net = bs.train(rows, target, drop=drop, epochs=12, threads=1)
+        history = net.history
+        assert len(history) == 12
+        better = -history.metrics["accuracy"] if target == "dear" else history.validation_loss
+        assert better[history.best_epoch] == better.min()
+        net.save(tmp_path / "net.safetensors")
+        assert (bs.load(tmp_path / "net.safetensors").predict(rows) == net.predict(rows)).all()
+    prices = bs.train(rows, "price", drop=["dear"], epochs=12, threads=1).predict(rows)
+    assert rows["price"].min() <= prices.min()
+    assert prices.max() <= rows["price"].max()
+
+
+def test_a_run_by_the_recipe_for_tables_goes_on_with_the_same_bits(tmp_path: Path) -> None:
+    def stop(event: bs.Event) -> bool:
+        return event.epoch == 4
+
+    options: dict[str, Any] = {"drop": ["dear"], "epochs": 9, "threads": 1}
+    whole = bs.train(houses(400), "price", **options)
+    bs.train(houses(400), "price", checkpoint=tmp_path, callbacks=stop, **options)
+    again = bs.train(houses(400), "price", checkpoint=tmp_path, resume=True, **options)
+    assert again.history.resumed
+    assert (again.parameters == whole.parameters).all()
 
 
 def test_the_network_follows_the_target() -> None:

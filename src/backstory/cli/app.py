@@ -124,7 +124,12 @@ def train(
     validation: Annotated[
         Path | None, typer.Option(metavar="DATA", help="Rows that tell when to stop, instead of some held out.")
     ] = None,
-    hidden: Annotated[str | None, typer.Option(metavar="N,N", help="Units of the hidden layers.")] = None,
+    hidden: Annotated[
+        str | None, typer.Option(metavar="N,N", help="Units of the hidden layers, of a plain network.")
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Train a plain network; without it, only below 300 rows.")
+    ] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many passes over the rows.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Rows per step.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of first weights, order of rows, and rows held out.")] = 0,
@@ -163,7 +168,22 @@ def train(
     saving = Saving(checkpoint, checkpoint_every, resume)
     sharing = Sharing(shards)
     reading = stream, cache
-    chosen = out, aim, drop, split, validation, hidden, epochs, batch_size, seed, threads, report, saving, *reading
+    chosen = (
+        out,
+        aim,
+        drop,
+        split,
+        validation,
+        hidden,
+        plain,
+        epochs,
+        batch_size,
+        seed,
+        threads,
+        report,
+        saving,
+        *reading,
+    )
     with sharing.quiet():
         run(data, target, *chosen, sharing)
 

@@ -14,7 +14,7 @@ from backstory.cli.sharing import Sharing
 from backstory.data.files import FORMATS
 from backstory.errors import ConfigurationError
 from backstory.interop.export import ENDINGS
-from backstory.model.recipe import Plan
+from backstory.model.recipe import Plan, TabularPlan
 from backstory.reporting.report import Seen, described, of_work
 from backstory.reporting.terminal import console, pairs, plural
 from backstory.reporting.text import opening, results
@@ -60,6 +60,7 @@ def run(
     split: str | None,
     validation: Path | None,
     hidden: str | None,
+    plain: bool,
     epochs: int | None,
     batch_size: int | None,
     seed: int,
@@ -81,6 +82,7 @@ def run(
         split=split,
         validation=validation,
         hidden=units,
+        plain=plain,
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
@@ -178,7 +180,7 @@ def require_place(out: Path, option: str = "--out") -> None:
         raise PermissionError(f"{option} must be in a folder one may write to. {str(folder)!r} is read-only.")
 
 
-def course(history: History, plan: Plan) -> str:
+def course(history: History, plan: Plan | TabularPlan) -> str:
     """How training went, in a line."""
     best = "" if history.best_epoch is None else f", epoch {history.best_epoch + 1} was best and is kept"
     count = plural(len(history), "epoch")

@@ -8,13 +8,16 @@ on tables of docs/accuracy.md, which has the figures. How columns are encoded is
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from backstory.functions import CrossEntropy, Loss
 from backstory.training.callbacks import EarlyStopping
 from backstory.training.optimizers import AdamW
 from backstory.training.schedules import Cosine, CosLog, FlatCos, Schedule
+
+FEWEST_ROWS = 300
+"""Tables with fewer rows to train on get the plain recipe."""
 
 
 def _as(default: Any, why: str) -> Any:
@@ -77,8 +80,14 @@ class Recipe:
     most_epochs: int = _as(200, "a small table is not seen more often")
     patience: float = _as(1 / 3, "of the epochs: with half of that, the best epoch is missed on 7 of 13 tables")
 
-    def plan(self, n: int, batch_size: int | None = None, epochs: int | None = None) -> Plan:
-        """The recipe for n training rows; a batch size or number of epochs that the user chose stays."""
+    def parts(self, classes: bool) -> dict[str, Any]:
+        """What a network is built with, for classes or a number."""
+        return {"hidden": self.activation, "loss": "cross_entropy" if classes else "half_squared_error"}
+
+    def plan(
+        self, n: int, batch_size: int | None = None, epochs: int | None = None, classes: bool | None = None
+    ) -> Plan:
+        """The recipe for n training rows, whatever the target; a batch size or number of epochs of the user's stays."""
         if batch_size is None:
             batch_size = min(max(2 ** round(math.log2(max(n, 1) / self.batches)), self.least_batch), self.most_batch)
         if epochs is None:
@@ -113,25 +122,27 @@ class Tabular:
     --------
     >>> plan = Tabular().plan(1000, classes=True)
     >>> plan.batch_size, plan.optimizer.learning_rate
-    (62, CosLog(rate=0.0025, cycles=4))
+    (31, CosLog(rate=0.0025, cycles=4))
     """
 
     hidden: tuple[int, ...] = _as((128, 128, 128), "256 units take four times as long")
-    activation_of_classes: str = _as("selu", "RealMLP's")
-    activation_of_numbers: str = _as("mish", "RealMLP's")
+    activation_of_classes: str = _as("selu", "as in RealMLP")
+    activation_of_numbers: str = _as("mish", "as in RealMLP")
     initializer: str = _as("lecun_normal", "as in the neural-tangent parametrization")
     rate_of_classes: float = _as(0.0025, "RealMLP's 0.04, divided by the root of 256 inputs of a layer")
     rate_of_numbers: float = _as(0.0125, "RealMLP's 0.2, divided likewise")
-    cycles: int = _as(4, "RealMLP's")
+    cycles: int = _as(4, "as in RealMLP")
     beta2: float = _as(0.95, "0.999 is 4 % worse on eight small tables")
     weight_decay: float = _as(0.32, "RealMLP's 0.02, multiplied as its rates are divided")
     dropout: float = _as(0.05, "0.15 is worse on small tables where the target is smooth")
-    label_smoothing: float = _as(0.1, "RealMLP's")
-    held_out: float = _as(0.2, "RealMLP's")
+    label_smoothing: float = _as(0.1, "as in RealMLP")
+    held_out: float = _as(0.2, "as in RealMLP")
     least_batch: int = _as(16, "the smallest tables still get means over some rows")
-    most_batch: int = _as(256, "RealMLP's")
-    batches: int = _as(16, "an epoch has at least so many steps, where batches of 16 allow it")
-    epochs: int = _as(256, "RealMLP's")
+    most_batch: int = _as(256, "as in RealMLP")
+    batches: int = _as(32, "an epoch has at least so many steps, where batches of 16 allow it")
+    epochs: int = _as(128, "256, as in RealMLP, take twice as long")
+    steps: int = _as(12_800, "at most about so many, so that a large table is seen less often")
+    least_epochs: int = _as(20, "a large table is still seen so many times")
 
     def activation(self, classes: bool) -> str:
         """Of the hidden units."""
@@ -151,12 +162,17 @@ class Tabular:
         """Squares, or cross-entropy with smoothed labels."""
         return CrossEntropy(label_smoothing=self.label_smoothing) if classes else "half_squared_error"
 
+    def parts(self, classes: bool) -> dict[str, Any]:
+        """What a network is built with, for classes or a number."""
+        return {"hidden": self.activation(classes), "loss": self.loss(classes), "initializer": self.initializer}
+
     def plan(
-        self, n: int, batch_size: int | None = None, epochs: int | None = None, *, classes: bool = False
+        self, n: int, batch_size: int | None = None, epochs: int | None = None, classes: bool = False
     ) -> TabularPlan:
         """The recipe for n training rows; a batch size or number of epochs that the user chose stays."""
         keep = EarlyStopping(patience=None, metric="accuracy" if classes else None)
-        size, count = batch_size or batch_of(n, self), epochs or self.epochs
+        size = batch_of(n, self) if batch_size is None else batch_size
+        count = min(max(self.steps * size // n, self.least_epochs), self.epochs) if epochs is None else epochs
         return TabularPlan(size, count, self.optimizer(classes), self.dropout_schedule, keep)
 
 
@@ -164,9 +180,20 @@ def batch_of(n: int, recipe: Tabular = Tabular()) -> int:
     """How many of n rows the recipe for tables takes to a step.
 
     >>> [batch_of(n) for n in (100, 1000, 100_000)]
-    [16, 62, 256]
+    [16, 31, 256]
     """
     return min(max(n // recipe.batches, recipe.least_batch), recipe.most_batch, n)
+
+
+def chosen(n: int, plain: bool, hidden: tuple[int, ...] | None) -> Recipe | Tabular:
+    """The recipe for a table of n rows to train on, or the plain one where it is asked for or layers are given.
+
+    >>> chosen(5000, False, None).hidden, chosen(5000, True, None).hidden, chosen(5000, False, (8,)).hidden
+    ((128, 128, 128), (64, 64, 64), (8,))
+    """
+    if hidden is not None:
+        return replace(Recipe(), hidden=hidden)
+    return Recipe() if plain or n < FEWEST_ROWS else Tabular()
 
 
 def reasons(recipe: type[Recipe] | type[Tabular] = Recipe) -> dict[str, str]:

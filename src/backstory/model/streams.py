@@ -16,7 +16,7 @@ from backstory.data.parts import FEWEST_ROWS, Parts, split_column
 from backstory.data.rows import TableRows
 from backstory.data.table import SAID
 from backstory.errors import ConfigurationError, DataError
-from backstory.model.recipe import Recipe
+from backstory.model.recipe import Recipe, Tabular
 from backstory.model.work import Work, network
 from backstory.training.shuffling import Held
 
@@ -27,7 +27,7 @@ HELD_BYTES = 16 << 20
 def prepare_streamed(
     path: Path,
     target: str,
-    plan: tuple[Recipe, int | None, int | None, int],
+    plan: tuple[Recipe | Tabular, int | None, int | None, int],
     *,
     task: str | None,
     drop: Sequence[str],
@@ -70,7 +70,7 @@ def prepare_streamed(
     none = np.empty(0, dtype=np.int64)
     parts = Parts(none, none if held.rows is None else held.rows, none, origin)
     net = network(learned.table, recipe, seed)
-    return Work(learned.sample, held, parts, learned.table, recipe.plan(n, batch_size, epochs), net, rows)
+    return Work(learned.sample, held, parts, learned.table, recipe.plan(n, batch_size, epochs), recipe, net, rows)
 
 
 def _small(path: Path, target: str) -> Frame:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from backstory.data.target import Target
 from backstory.data.texts import cached
 from backstory.errors import ConfigurationError, DataError
 from backstory.model.network import Network
-from backstory.model.recipe import Recipe
+from backstory.model.recipe import Tabular, chosen
 from backstory.model.streams import prepare_streamed
 from backstory.model.work import Work, network
 from backstory.training.schedules import count
@@ -34,6 +33,7 @@ def train(
     split: str | None = None,
     validation: Any = None,
     hidden: Sequence[int] | None = None,
+    plain: bool = False,
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int = 0,
@@ -67,7 +67,11 @@ def train(
     validation : as `data`, optional
         Rows that tell when to stop, instead of some held out.
     hidden : sequence of int, optional
-        Units of the hidden layers.
+        Units of the hidden layers, of a plain network.
+    plain : bool
+        Train a plain ReLU network until it no longer improves, as is done for tables of fewer than 300 rows and those
+        read in blocks. Others are trained by the recipe for tables (`backstory.model.recipe.Tabular`): all epochs, of
+        which the best is kept, and numbers stay within the target's range.
     epochs, batch_size : int >= 1, optional
     seed : int >= 0
         Of first weights, order of rows, and rows held out.
@@ -108,6 +112,7 @@ def train(
         split=split,
         validation=validation,
         hidden=hidden,
+        plain=plain,
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
@@ -127,6 +132,7 @@ def prepare(
     split: str | None = None,
     validation: Any = None,
     hidden: Sequence[int] | None = None,
+    plain: bool = False,
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int = 0,
@@ -136,12 +142,12 @@ def prepare(
     """What `train` does before it trains; the same parameters and errors."""
     options = {"batch_size": batch_size, "epochs": epochs}
     count("train", **{name: value for name, value in options.items() if value is not None})
-    own = recipe(hidden)
+    units = None if hidden is None else tuple(hidden)
     path = Path(data) if isinstance(data, str | os.PathLike) else None
     if path is not None and target is not None and (is_large(path) if stream is None else stream):
         path = cached(path, cache)
-        chosen = own, epochs, batch_size, seed
-        return prepare_streamed(path, target, chosen, task=task, drop=drop, split=split, validation=validation)
+        asked = chosen(0, True, units), epochs, batch_size, seed
+        return prepare_streamed(path, target, asked, task=task, drop=drop, split=split, validation=validation)
     if stream and path is None:
         raise ConfigurationError("stream=True reads a table's file in blocks. Got a table in memory; give its path.")
     frame, target = opened(data, target)
@@ -149,15 +155,11 @@ def prepare(
     left_out = dict.fromkeys(drop, SAID) | (
         {} if rows.column is None else {rows.column: "it says which rows are for what"}
     )
-    table = Table.fit(frame, target, rows.train, task=task, drop=left_out)
+    recipe = chosen(len(rows.train), plain, units)
+    table = Table.fit(frame, target, rows.train, task=task, drop=left_out, bounded=isinstance(recipe, Tabular))
     held = frame.take(rows.validation) if validation is None else opened(validation, target)[0]
-    plan = own.plan(len(rows.train), batch_size, epochs)
-    return Work(frame, held, rows, table, plan, network(table, own, seed))
-
-
-def recipe(hidden: Sequence[int] | None) -> Recipe:
-    """The recipe, for hidden layers of the user's own where they are given."""
-    return Recipe() if hidden is None else replace(Recipe(), hidden=tuple(hidden))
+    plan = recipe.plan(len(rows.train), batch_size, epochs, table.classes is not None)
+    return Work(frame, held, rows, table, plan, recipe, network(table, recipe, seed))
 
 
 def opened(data: Any, target: str | None) -> tuple[Frame, str]:

@@ -16,8 +16,8 @@ from backstory.data.some_rows import read_rows
 from backstory.data.table import Table
 from backstory.distributed.communicator import Communicator, on_root, together
 from backstory.distributed.shards import Shards
-from backstory.model.recipe import Plan
-from backstory.model.tables import opened, prepare, recipe
+from backstory.model.recipe import Plan, Recipe, Tabular, TabularPlan
+from backstory.model.tables import opened, prepare
 from backstory.model.work import Work, network
 
 
@@ -49,13 +49,13 @@ def prepare_together(team: Communicator, shards: int, data: Path, target: str | 
     """
     whole: list[Work] = []
 
-    def make() -> tuple[Parts, Table, Plan]:
+    def make() -> tuple[Parts, Table, Plan | TabularPlan, Recipe | Tabular]:
         work = prepare(data, target, **options)
         whole.append(work)
         parts = work.parts if work.rows is None else replace(work.parts, train=trained_on(work.rows))
-        return parts, work.table, work.plan
+        return parts, work.table, work.plan, work.recipe
 
-    parts, table, plan = on_root(team, make)
+    parts, table, plan, recipe = on_root(team, make)
     layout = Shards(len(parts.train), shards)
     rows = parts.train[layout.rows_of(team.rank, team.size)]
 
@@ -67,8 +67,8 @@ def prepare_together(team: Communicator, shards: int, data: Path, target: str | 
         else:
             own = validation is None and len(parts.validation) > 0
             frame, held = mine, read_rows(data, parts.validation, target) if own else opened(validation, target)[0]
-            net = network(table, recipe(options["hidden"]), options["seed"])
-        return TeamWork(frame, held, parts, table, plan, net, layout=layout, mine=mine)
+            net = network(table, recipe, options["seed"])
+        return TeamWork(frame, held, parts, table, plan, recipe, net, layout=layout, mine=mine)
 
     return together(team, read)
 

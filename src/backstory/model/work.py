@@ -14,7 +14,7 @@ from backstory.data.table import Table
 from backstory.distributed.shards import Shards
 from backstory.errors import DivergenceError
 from backstory.model.network import Network
-from backstory.model.recipe import Plan, Recipe
+from backstory.model.recipe import Plan, Recipe, Tabular, TabularPlan
 from backstory.training.history import History
 
 Array = NDArray[Any]
@@ -34,8 +34,10 @@ class Work:
         Which rows of the table are for what.
     table : Table
         The encoding, learned from the rows to train on.
-    plan : Plan
+    plan : Plan or TabularPlan
         How they will be trained on.
+    recipe : Recipe or Tabular
+        What plan and network follow.
     net : Network
     rows : Rows, optional
         Those to train on, where they are read in blocks; `frame` then has those that the encoding was learned from.
@@ -45,7 +47,8 @@ class Work:
     validation: Frame
     parts: Parts
     table: Table
-    plan: Plan
+    plan: Plan | TabularPlan
+    recipe: Recipe | Tabular
     net: Network
     rows: Rows | None = None
 
@@ -101,14 +104,11 @@ class Work:
         return self.table.inputs(frame, "float32"), self.table.targets(frame)
 
 
-def network(table: Table, recipe: Recipe, seed: int) -> Network:
+def network(table: Table, recipe: Recipe | Tabular, seed: int) -> Network:
     """The network for a table: softmax and cross-entropy for classes, a linear output and squares for a number."""
-    if table.classes is None:
-        n_out, output, loss = 1, "identity", "half_squared_error"
-    else:
-        n_out, output, loss = len(table.classes), "softmax", "cross_entropy"
+    n_out, output = (1, "identity") if table.classes is None else (len(table.classes), "softmax")
     sizes = [len(table.input_names), *recipe.hidden, n_out]
-    net = Network(sizes, hidden=recipe.activation, output=output, loss=loss, seed=seed, dtype="float32")
+    net = Network(sizes, output=output, seed=seed, dtype="float32", **recipe.parts(table.classes is not None))
     net.table = table
     net.classes = None if table.classes is None else list(table.classes)
     return net

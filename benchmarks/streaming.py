@@ -144,8 +144,8 @@ four million rows, when the pool has long been full and rows leave it as fast as
 
 Network 25-200-200-50-1 has 55,050 multiply-adds a row, 25-64-1 has 1,664; batches of 256, Adam, float32. One
 epoch on the same rows in memory, and one in blocks with the filling of the pool; the files are in the page cache. The
-reader alone reads, decodes and encodes every row once, on one thread. A network this small is trained faster than any
-table is read; what is left of the reader's speed goes to mixing. CSV was measured beside other work on the machine, so
+reader alone reads, decodes and encodes every row once, on one thread. 25-64-1 is trained faster than any table
+is read; what is missing of the reader's speed goes to mixing. CSV was measured beside other work on the machine, so
 that of its figures only the shares compare: `--cache` makes it Parquet.
 
 {speed}
@@ -154,8 +154,9 @@ that of its figures only the shares compare: `--cache` makes it Parquet.
 
 {shuffle}
 
-Of Parquet with row groups this large, two are read at a time, as more would not fit the bound on memory; where the file
-is sorted by what is to be learned, that shows. Smaller row groups, or rows put in any other order once, cure it.
+Of Parquet with row groups this large few are read at a time, going by a cautious estimate of the memory each takes;
+where the file is sorted by what is to be learned, that shows. Smaller row groups mix better, as the stretches of `.npy`
+do.
 
 ## The machine
 

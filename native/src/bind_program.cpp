@@ -35,6 +35,7 @@ using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 template <class T>
 using Dense = std::optional<Matrix<const T>>;
 using Classes = std::optional<Vector<const std::int64_t>>;
+using Steps = std::optional<Vector<const double>>;  // a number for each step, or all 1
 using Order = std::optional<Matrix<const std::int64_t>>;
 
 void must(bool holds, const char* what) {
@@ -111,11 +112,12 @@ void bind_type(nb::module_& m, const char* name) {
         .def(
             "__init__",
             [](P* self, std::vector<size> sizes, std::vector<ActivationSource> activations, const LossSource& loss,
-               double l1, double l2, bool mean, bool biases) {
+               double l1, double l2, bool mean, bool biases, FrontSource front, bool parametric) {
                 must(sizes.size() >= 2 && activations.size() + 1 == sizes.size(), "One activation per layer.");
-                new (self) P(NetworkSource{std::move(sizes), std::move(activations), loss, l1, l2, mean, biases});
+                new (self) P(NetworkSource{std::move(sizes), std::move(activations), loss, l1, l2, mean, biases, std::move(front),
+                                         parametric});
             },
-            "sizes"_a, "activations"_a, "loss"_a, "l1"_a, "l2"_a, "mean"_a, "biases"_a)
+            "sizes"_a, "activations"_a, "loss"_a, "l1"_a, "l2"_a, "mean"_a, "biases"_a, "front"_a, "parametric"_a)
         .def(
             "predict",
             [](P& self, Vector<const T> parameters, Matrix<const T> X, int threads, Matrix<T> out) {
@@ -196,7 +198,8 @@ void bind_type(nb::module_& m, const char* name) {
                Order order, size batch_size, size first_batch, double first_step, double learning_rate,
                std::optional<Vector<const double>> learning_rates, std::int64_t epoch, std::uint64_t seed,
                std::vector<double> dropout, std::optional<double> clip_norm, std::optional<double> clip_value,
-               std::vector<bool> frozen, bool record, int threads, Vector<double> losses, double penalty_rows) {
+               std::vector<bool> frozen, bool record, int threads, Vector<double> losses, double penalty_rows,
+               std::vector<double> rates, std::vector<double> decays, Steps decay_shares, Steps dropout_shares) {
                 const Network<T>& net = self.network();
                 check_rows<T>(net, parameters, X);
                 const size steps = losses.shape(0), rows = X.shape(0);
@@ -208,7 +211,11 @@ void bind_type(nb::module_& m, const char* name) {
                     slots.push_back(s.data());
                 }
                 must(dropout.size() + 1 == net.layers.size(), "One dropout rate per hidden layer.");
-                must(frozen.size() == net.layers.size() * (net.biases ? 2 : 1), "One frozen flag per parameter array.");
+                must(frozen.size() == net.arrays(), "One frozen flag per parameter array.");
+                must(rates.empty() || rates.size() == net.arrays(), "One rate per parameter array, or none.");
+                must(decays.empty() || decays.size() == net.arrays(), "One decay per parameter array, or none.");
+                must(!decay_shares || decay_shares->shape(0) == steps, "One share of decay per step, or none.");
+                must(!dropout_shares || dropout_shares->shape(0) == steps, "One share of dropout per step, or none.");
                 bool drops = false;
                 for (double rate : dropout) drops |= rate > 0;
                 if (!drops) dropout.clear();
@@ -219,7 +226,10 @@ void bind_type(nb::module_& m, const char* name) {
                                .learning_rate = learning_rate,
                                .learning_rates = learning_rates ? learning_rates->data() : nullptr, .epoch = epoch,
                                .seed = seed, .dropout = std::move(dropout), .clip_norm = clip_norm,
-                               .clip_value = clip_value, .frozen = std::move(frozen), .penalty_rows = penalty_rows,
+                               .clip_value = clip_value, .frozen = std::move(frozen), .rates = std::move(rates),
+                               .decays = std::move(decays), .decay_shares = decay_shares ? decay_shares->data() : nullptr,
+                               .dropout_shares = dropout_shares ? dropout_shares->data() : nullptr,
+                               .penalty_rows = penalty_rows,
                                .record = record};
                 set_walk(chunk, order, rows);
                 nb::object interrupt = nb::none();
@@ -241,7 +251,8 @@ void bind_type(nb::module_& m, const char* name) {
             "classes"_a.noconvert().none(), "sample_weight"_a.noconvert().none(), "order"_a.noconvert().none(),
             "batch_size"_a, "first_batch"_a, "first_step"_a, "learning_rate"_a, "learning_rates"_a.noconvert().none(),
             "epoch"_a, "seed"_a, "dropout"_a, "clip_norm"_a.none(), "clip_value"_a.none(), "frozen"_a, "record"_a,
-            "threads"_a, "losses"_a.noconvert(), "penalty_rows"_a = 0.0,
+            "threads"_a, "losses"_a.noconvert(), "penalty_rows"_a, "rates"_a, "decays"_a, "decay_shares"_a.noconvert().none(),
+            "dropout_shares"_a.noconvert().none(),
             "Take a chunk of steps in place, their losses into `losses`: (steps, norms, penalties, failure, a signal's exception).");
 }
 
@@ -407,14 +418,14 @@ void bind_plain_calls(nb::module_& m, const char* bound, const char* stepper) {
         .def("step", &Stepper<T>::step, "X"_a, "y"_a, "first_step"_a, "The loss before the step, or None: none taken.");
 }
 
-// Flat arrays laid out like the parameters, and which parts of them may change: (first, last, whether they shrink).
+// Flat arrays laid out like the parameters, and which parts of them may change: (first, last, factors of rate and decay).
 template <class T>
 void bind_flat_step(nb::module_& m) {
     m.def(
         "flat_step",
         [](const Rule& rule, Vector<T> parameters, Vector<const T> gradient, std::vector<Vector<T>> state,
-           std::vector<std::tuple<size, size, bool>> parts, double learning_rate, double t, double norm_squared,
-           double largest, double loss, int threads) {
+           std::vector<std::tuple<size, size, double, double>> parts, double learning_rate, double t, double norm_squared,
+           double largest, double loss, double decay_share, int threads) {
             const size n = parameters.shape(0);
             must(gradient.shape(0) == n, "The gradient is laid out like the parameters.");
             must(state.size() == rule.slots, "The optimizer's state must have the arrays its rule names.");
@@ -423,23 +434,33 @@ void bind_flat_step(nb::module_& m) {
                 must(state[k].shape(0) == n, "State arrays are laid out like the parameters.");
                 slots[k] = state[k].data();
             }
-            for (const auto& [first, last, shrinks] : parts)
+            for (const auto& [first, last, rate, decay] : parts)
                 must(first <= last && last <= n, "Parts must lie within the parameters.");
             const nb::gil_scoped_release release;
-            const Step<T> step(rule, learning_rate, t, {norm_squared, largest, loss});
+            const Step<T> all(rule, learning_rate, t, {norm_squared, largest, loss}, decay_share);
             const auto from = [](T* array, size first) { return array ? array + first : nullptr; };
-            for (const auto& [first, last, shrinks] : parts)
+            for (const auto& [first, last, rate, decay] : parts) {
+                const Step<T> step = all.with(rate, decay);
                 flat_step(step, parameters.data() + first, gradient.data() + first, from(slots[0], first),
-                          from(slots[1], first), last - first, shrinks, threads);
+                          from(slots[1], first), last - first, step.decay != 0, threads);
+            }
         },
         "rule"_a, "parameters"_a.noconvert(), "gradient"_a.noconvert(), "state"_a.noconvert(), "parts"_a,
-        "learning_rate"_a, "t"_a, "norm_squared"_a, "largest"_a, "loss"_a, "threads"_a,
+        "learning_rate"_a, "t"_a, "norm_squared"_a, "largest"_a, "loss"_a, "decay_share"_a, "threads"_a,
         "Take an optimizer's step along a given gradient, in place.");
 }
 
 }  // namespace
 
 void bind_program(nb::module_& m) {
+    nb::class_<FrontSource>(m, "Front", "What columns go through before the first layer.")
+        .def(
+            "__init__",
+            [](FrontSource* self, std::vector<size> columns, size frequencies, size width, bool scaling) {
+                must(width >= 1 && width <= most_mixtures + 1, "A column must become 1 to 64 numbers.");
+                new (self) FrontSource{std::move(columns), frequencies, width, scaling};
+            },
+            "columns"_a, "frequencies"_a, "width"_a, "scaling"_a);
     nb::class_<Rule>(m, "Rule", "An optimizer's hand-written form, with its numbers.")
         .def(nb::init<const std::string&, const std::map<std::string, double>&, double>(), "name"_a, "constants"_a,
              "weight_decay"_a);

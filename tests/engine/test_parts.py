@@ -15,7 +15,7 @@ from backstory.network.spec import Spec, group_of
 
 from .networks import data, relative_difference
 
-ENGINES = ("reference",)
+ENGINES = ("native", "reference")
 
 SHAPES: dict[str, dict[str, Any]] = {
     "embedding": {"embedding": bs.Periodic(5, 3, sigma=0.5)},
@@ -255,7 +255,7 @@ def test_an_alpha_needs_a_hidden_unit() -> None:
     ("given", "message"),
     [
         ({"frequencies": 0}, "'frequencies' parameter of Periodic must be an integer >= 1"),
-        ({"width": 1}, "'width' parameter of Periodic must be an integer >= 2"),
+        ({"width": 1}, "'width' parameter of Periodic must be an integer from 2 to 64"),
         ({"sigma": 0.0}, "'sigma' parameter of Periodic must be a number in"),
         ({"columns": [2, 1]}, "'columns' parameter of Periodic must be numbers of columns, each once, in rising order"),
         ({"columns": []}, "'columns' parameter of Periodic must be numbers of columns"),
@@ -271,3 +271,147 @@ def test_plain_networks_are_written_as_before() -> None:
         "sizes", "activations", "loss", "penalty", "reduction", "biases", "dtype",
     }  # fmt: skip
     assert Spec.from_dict(a_network("all").spec.to_dict()) == a_network("all").spec
+
+
+OPTIMIZERS: dict[str, Any] = {
+    "momentum": bs.SGD(0.02, momentum=0.9, nesterov=True, weight_decay=0.01),
+    "rmsprop": bs.RMSProp(0.005, momentum=0.5, epsilon=1e-4),
+    "adamw": bs.AdamW(0.01, weight_decay=0.1, epsilon=1e-4),
+    "lion": bs.Lion(1e-3, weight_decay=0.1),
+    "rprop": bs.Rprop(1e-3),
+    "polyak": bs.Polyak(0.1, max_rate=0.05),
+    "quotient": bs.Quotient(1e-4, floor=0.1),
+}
+EXTRAS: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "dropout": {"dropout": [0.4, 0.2]},
+    "clip by norm": {"clip": 0.05},
+    "clip both": {"clip": bs.Clip(norm=0.02, value=0.01)},
+    "frozen": {"freeze": ("w1", "b3", "scale", "phase", "alpha2")},
+}
+TOLERANCE = {"float64": 1e-11, "float32": 2e-4}
+
+
+def both(net: Any, X: Any, y: Any, **how: Any) -> tuple[Any, Any]:
+    """The network after training by each engine."""
+    twins = net.copy(), net.copy()
+    for twin, engine in zip(twins, ENGINES, strict=True):
+        twin.fit(X, y, engine=engine, progress=False, **how)
+    return twins
+
+
+def assert_alike(native: Any, reference: Any, tolerance: float) -> None:
+    assert np.isfinite(reference.parameters).all()
+    assert relative_difference(native.parameters, reference.parameters) <= tolerance
+    assert relative_difference(native.history.loss, reference.history.loss) <= tolerance
+    assert relative_difference(native.history.gradient_norm, reference.history.gradient_norm) <= 10 * tolerance
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("shape", ["all", "some columns", "without biases"])
+def test_both_engines_train_alike(shape: str, optimizer: str, dtype: str) -> None:
+    net = a_network(shape, "mish", dtype)
+    X, y = data(net, 11)
+    twins = both(net, X, y, optimizer=OPTIMIZERS[optimizer], batch_size=4, epochs=6)
+    assert_alike(*twins, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("hidden", ["relu", "tanh", "selu", "gelu", "identity", "softplus"])
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_what_else_fit_can_do_is_done_alike(extra: str, hidden: str) -> None:
+    net = a_network("all", hidden, penalty=bs.Elastic(0.01, 0.05))
+    X, y = data(net, 11)
+    weight = np.sqrt([2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31])
+    for optimizer in (bs.SGD(0.02), bs.AdamW(0.01, epsilon=1e-4)):
+        twins = both(net, X, y, optimizer=optimizer, batch_size=4, epochs=4, sample_weight=weight, **EXTRAS[extra])
+        assert_alike(*twins, 1e-10)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (5, 33, 17, 3), (9, 40, 70, 1)])
+def test_any_shape_is_trained_alike(sizes: Any, dtype: str) -> None:
+    for shape in ("embedding", "scaling", "parametric"):
+        more = {"embedding": bs.Periodic(17, 6, sigma=0.5)} if shape == "embedding" else {}
+        net = a_network(shape, "mish", dtype, sizes, **more)
+        X, y = data(net, 70)
+        twins = both(net, X, y, optimizer=bs.SGD(0.01), batch_size=37, epochs=2)
+        assert_alike(*twins, 2 * TOLERANCE[dtype])
+
+
+def test_a_batch_longer_than_the_buffers_is_one_batch() -> None:
+    net = a_network("all", "mish")
+    X, y = data(net, 2500)
+    twins = both(net, X, y, optimizer=bs.SGD(0.01), batch_size=2500, epochs=2)
+    assert_alike(*twins, 1e-11)
+    found = [flat(net.gradients(X, y, engine=engine)) for engine in ENGINES]
+    assert relative_difference(*found) < 1e-11
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_the_same_bits_for_every_number_of_threads(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKSTORY_EXACT_THREADS", "1")
+    net = a_network("all", "mish", dtype, (5, 65, 64, 2), embedding=bs.Periodic(columns=[0, 1, 3]))
+    X, y = data(net, 700)
+    ends = []
+    for threads in (1, 2, 3):
+        twin = net.copy()
+        twin.fit(X, y, optimizer=bs.AdamW(0.01), batch_size=256, epochs=2, dropout=0.2, threads=threads, progress=False)
+        gradient = flat(net.gradients(X, y, threads=threads))
+        ends.append(
+            (twin.parameters.tobytes(), twin.history.loss.tobytes(), gradient.tobytes(), net.predict(X).tobytes())
+        )
+    assert ends[0] == ends[1] == ends[2]
+
+
+@pytest.mark.parametrize(("what", "value"), [("scale", np.nan), ("frequency", np.inf), ("alpha", np.nan)])
+def test_a_number_that_is_not_finite_is_found_where_the_reference_finds_it(what: str, value: float) -> None:
+    net = a_network("all", "mish")
+    X, y = data(net, 11)
+    {"scale": net.scale, "frequency": net.embedding.frequency[0], "alpha": net.alphas[1]}[what][1] = value
+    errors = []
+    for engine in ENGINES:
+        with pytest.raises(bs.DivergenceError) as caught:
+            net.copy().fit(X, y, optimizer=bs.SGD(0.01), batch_size=4, engine=engine, progress=False)
+        errors.append((caught.value.quantity, caught.value.layer, caught.value.row, caught.value.step))
+    assert errors[0] == errors[1]
+
+
+def test_a_step_too_long_is_found_and_taken_back() -> None:
+    net = a_network("all", "mish")
+    X, y = data(net, 11)
+    errors, ends = [], []
+    for engine in ENGINES:
+        twin = net.copy()
+        with pytest.raises(bs.DivergenceError) as caught:
+            twin.fit(X, y, optimizer=bs.SGD(1e200), batch_size=4, engine=engine, progress=False)
+        errors.append((caught.value.quantity, caught.value.layer, caught.value.row, caught.value.step))
+        ends.append(twin.parameters)
+    assert errors[0] == errors[1]
+    assert relative_difference(*ends) < 1e-9
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_cosines_are_right_at_many_angles(dtype: str) -> None:
+    """Columns of one frequency and one mixture each, whose phases are the angles, as these have no rounding."""
+    n = 500
+    net = bs.Network([n, n], embedding=bs.Periodic(1, 2), dtype=dtype, seed=0, biases=False)
+    net.parameters[:] = 0
+    net.weights[0][1::2] = np.eye(n)
+    net.embedding.mix[:] = 1
+    rng = np.random.default_rng(0)
+    quarters = rng.integers(-3000, 3000, 20_000) * np.pi / 2
+    sizes = rng.uniform(-10, 10, 50_000), rng.normal(0, 3000, 20_000), quarters, 10.0 ** rng.uniform(3, 15, 10_000)
+    for angles in np.concatenate(sizes).astype(dtype).reshape(-1, n):
+        net.embedding.phase[:, 0] = angles
+        found = net.predict(np.zeros((1, n), dtype))[0]
+        assert np.max(np.abs(found - np.cos(angles.astype(np.longdouble)))) < (3e-16 if dtype == "float64" else 1.2e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_an_embedding_is_right_at_many_numbers(dtype: str) -> None:
+    net = a_network("embedding", "tanh", dtype, (3, 5, 2), embedding=bs.Periodic(16, 4, sigma=1.0))
+    X = np.random.default_rng(0).normal(0, 30, (20_000, 3)).astype(dtype)
+    found, wanted = (net.predict(X, engine=engine) for engine in ENGINES)
+    rounding = {"float64": 1e-12, "float32": 2e-3}[dtype]  # of the angle: up to some hundred turns
+    assert np.max(np.abs(found - wanted)) < rounding

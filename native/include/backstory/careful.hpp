@@ -41,7 +41,7 @@ private:
         };
         const auto batch = training_.batch(s);
         const double t = chunk_.first_step + static_cast<double>(s) + 1;
-        const Dropout dropout{chunk_.dropout, batch.masks};
+        const Dropout dropout{chunk_.dropout, batch.masks, batch.dropout_share};
         double loss = 0;
         for (size begin = 0; begin < batch.n || begin == 0; begin += space_.at.capacity) {
             const Source<T> from = batch.from(begin);
@@ -74,13 +74,16 @@ private:
         const bool whole = training_.whole_needed();
         const auto all = whole ? training_.whole(loss) : typename Training<T>::Whole{};
         if (training_.overflows(all)) return fail("norm", 0, -1);
-        const Step<T> now(rule_, chunk_.rate(s), t, all.gradient);
+        const Step<T> now(rule_, chunk_.rate(s), t, all.gradient, chunk_.decay_share(s));
         training_.each_tile(0, net_.tiles, [&](size l, const WeightTile& tile, size) {
             training_.update_from_memory(l, tile, now, all.scale);
         });
-        for (const T* packed : {space_.w, space_.slot[0], space_.slot[1]})
-            if (const size l = packed ? bad_layer(packed) : 0)
-                return fail(packed == space_.w ? "weight" : "state", l, -1);
+        for (const OtherPart& part : net_.other_parts) training_.update_other(part, now, all.scale);
+        const T *packed[] = {space_.w, space_.slot[0], space_.slot[1]};
+        const T *flat[] = {space_.at.others, space_.other_slot[0], space_.other_slot[1]};
+        for (size k = 0; k < 3; ++k)
+            if (const size l = first_of(packed[k] ? bad_layer(packed[k]) : 0, bad_other(flat[k])))
+                return fail(k == 0 ? "weight" : "state", l, -1);
         return true;
     }
 
@@ -97,6 +100,26 @@ private:
                 training_.finish_gradient(l, tile, record, training_.whole_needed(), strength,
                                           space_.w + layer.tile_offset(tile), g, space_.sums[number]);
         });
+        for (size t = 0; t < net_.other_parts.size(); ++t) {
+            const OtherPart& part = net_.other_parts[t];
+            training_.other_gradient(part, space_.at.x, n, further);
+            if (complete) bad = first_of(bad, bad_other(space_.other_g, part));
+            if (complete) training_.finish_other(part, t, record, training_.whole_needed());
+        }
+        return bad;
+    }
+
+    // The layer found first, 0 being none.
+    static size first_of(size a, size b) { return a ? a : b; }
+    // The layer that numbers beside W and b belong to, where they are not finite, or 0.
+    size bad_other(const T* flat, const OtherPart& part) const {
+        bool finite = true;
+        net_.each_other(part, [&](size, size first, size count, size) { finite &= all_finite(flat + first, count); });
+        return finite ? 0 : net_.layer_of(part);
+    }
+    size bad_other(const T* flat) const {
+        size bad = 0;
+        for (const OtherPart& part : net_.other_parts) bad = first_of(bad, flat ? bad_other(flat, part) : 0);
         return bad;
     }
 
@@ -119,16 +142,19 @@ private:
     }
 
     void save() {
-        const auto copy = [&](const T* from, std::vector<T>& to) {
-            if (from) to.assign(from, from + net_.packed);
+        const auto copy = [&](const T* from, size n, std::vector<T>& to) {
+            if (from) to.assign(from, from + n);
         };
-        copy(space_.w, saved_[0]), copy(space_.slot[0], saved_[1]), copy(space_.slot[1], saved_[2]);
+        const size n = net_.packed, o = net_.others;
+        copy(space_.w, n, saved_[0]), copy(space_.slot[0], n, saved_[1]), copy(space_.slot[1], n, saved_[2]);
+        copy(space_.at.others, o, saved_[3]), copy(space_.other_slot[0], o, saved_[4]), copy(space_.other_slot[1], o, saved_[5]);
     }
     void restore() {
         const auto copy = [&](const std::vector<T>& from, T* to) {
             if (to) std::copy(from.begin(), from.end(), to);
         };
         copy(saved_[0], space_.w), copy(saved_[1], space_.slot[0]), copy(saved_[2], space_.slot[1]);
+        copy(saved_[3], space_.at.others), copy(saved_[4], space_.other_slot[0]), copy(saved_[5], space_.other_slot[1]);
     }
 
     const Network<T>& net_;
@@ -136,7 +162,7 @@ private:
     const Chunk<T>& chunk_;
     Workspace<T>& space_;
     Training<T> training_;
-    std::vector<T> saved_[3];
+    std::vector<T> saved_[6];
 };
 
 }  // namespace bs

@@ -344,6 +344,40 @@ BS_INLINE V<double> sin_shifted(V<double> x, int quarter_turns) {
     const V<double> y = bits<V<double>>(bits<V<std::uint64_t>>(value) ^ (bits<V<std::uint64_t>>(turns & 2) << 62));
     return any(far) ? sin_far(x, y, limit, quarter_turns) : y;
 }
+// Both at once, from one reduction.
+template <VectorLike X>
+struct SinCos {
+    X sin, cos;
+};
+BS_INLINE SinCos<V<double>> sin_cos(V<double> x) { return {sin_shifted(x, 0), sin_shifted(x, 1)}; }
+BS_NOINLINE inline SinCos<V<float>> sin_cos_far(V<float> x, SinCos<V<float>> near, float limit) {
+    for (int i = 0; i < lanes<float>; ++i)
+        if (!(std::fabs(x[i]) <= limit)) {
+            near.sin[i] = static_cast<float>(std::sin(static_cast<double>(x[i])));
+            near.cos[i] = static_cast<float>(std::cos(static_cast<double>(x[i])));
+        }
+    return near;
+}
+// In float itself: right to 2 units in the last place, as pi/2 is subtracted in three parts.
+BS_INLINE SinCos<V<float>> sin_cos(V<float> x) {
+    static constexpr float s[] = {-1.6666654611e-1f, 8.3321608736e-3f, -1.9515295891e-4f};
+    static constexpr float c[] = {4.166664568298827e-2f, -1.388731625493765e-3f, 2.443315711809948e-5f};
+    constexpr float limit = 3.0e4f;
+    using I = IntsOf<V<float>>;
+    using U = UintsOf<V<float>>;
+    const V<float> rounder = set1(Format<float>::rounder), one = set1(1.0f);
+    const V<float> shifted = fma(x, set1(0.636619772f), rounder), n = shifted - rounder;
+    const V<float> r1 = fma(-n, set1(0x1.921fb6p+0f), x), r2 = fma(-n, set1(-0x1.777a5cp-25f), r1);
+    const V<float> r = fma(-n, set1(-0x1.ee59dap-50f), r2), w = r * r;
+    const V<float> sine = fma(r * w, polynomial(w, s), r);
+    const V<float> h = set1(0.5f) * w, high = one - h;
+    const V<float> cosine = high + fma(w * w, polynomial(w, c), (one - high) - h);
+    const I turns = bits<I>(shifted);
+    const auto odd = (turns & 1) != 0;
+    const auto turned = [](V<float> y, I by) { return bits<V<float>>(bits<U>(y) ^ (bits<U>(by & 2) << 30)); };
+    const SinCos<V<float>> near{turned(select(odd, cosine, sine), turns), turned(select(odd, sine, cosine), turns + 1)};
+    return any(!(abs(x) <= set1(limit))) ? sin_cos_far(x, near, limit) : near;
+}
 BS_INLINE V<double> sin(V<double> x) { return select(x == V<double>{}, x, sin_shifted(x, 0)); }
 BS_INLINE V<double> cos(V<double> x) { return sin_shifted(x, 1); }
 BS_INLINE V<double> tan(V<double> x) { return sin(x) / cos(x); }

@@ -11,7 +11,9 @@
 #include "backstory/dense.hpp"
 #include "backstory/dropout.hpp"
 #include "backstory/finite.hpp"
+#include "backstory/front.hpp"
 #include "backstory/loss.hpp"
+#include "backstory/parametric.hpp"
 #include "backstory/sparse.hpp"
 #include "backstory/threads.hpp"
 
@@ -25,6 +27,15 @@ struct NetworkSource {
     double l1 = 0.0, l2 = 0.0;                   // penalty: l1 |w| + l2 / 2 w^2, weights only
     bool mean = true;                            // reduction over the rows of a batch: mean or sum
     bool biases = true;
+    FrontSource front;                           // what X goes through before the first layer
+    bool parametric = false;                     // whether hidden units have an alpha each
+};
+
+// What of the parameters beside W and b is summed and updated together: one column's of the front, or one panel of a
+// layer's alphas.
+struct OtherPart {
+    std::size_t column;        // of the front, where layer is 0
+    std::size_t layer, panel;  // whose alphas
 };
 
 template <class T>
@@ -32,18 +43,24 @@ struct Network {
     std::vector<Dense<T>> layers;  // layer l is layers[l - 1]
     Loss<T> loss;
     double l1, l2;
-    bool mean, biases;
+    Front<T> front;
+    bool mean, biases, parametric;
     size n_in, n_out;
     size packed = 0, transposed = 0, parameters = 0, tiles = 0;  // totals over the layers
+    size dense_parameters = 0, others = 0;                       // W and b, and the rest, which come after them
+    std::vector<size> alpha;                                     // [l] where layer l's alphas begin in the rest
+    std::vector<OtherPart> other_parts;
     size products = 0;  // multiply-adds of one row forward
     size values = 0;    // of all layers, one row's
 
     explicit Network(const NetworkSource& source)
-        : loss(source.loss), l1(source.l1), l2(source.l2), mean(source.mean), biases(source.biases),
-          n_in(source.sizes.front()), n_out(source.sizes.back()) {
+        : loss(source.loss), l1(source.l1), l2(source.l2), front(source.front, source.sizes.front()),
+          mean(source.mean), biases(source.biases), parametric(source.parametric), n_in(source.sizes.front()),
+          n_out(source.sizes.back()) {
         for (size l = 1; l < source.sizes.size(); ++l) {
             Dense<T> x;
             x.n_in = source.sizes[l - 1], x.n_out = source.sizes[l], x.has_bias = biases, x.first = l == 1;
+            if (x.first && front.present()) x.n_in = front.n_out, x.first = false;
             x.f = Activation<T>(source.activations[l - 1]);
             x.w = {x.n_in + 1, x.n_out}, x.wt = {x.n_out, x.n_in};
             x.w_at = packed, x.wt_at = transposed;
@@ -57,10 +74,53 @@ struct Network {
             values += x.n_out;
             layers.push_back(std::move(x));
         }
-        layers.front().wt_at = transposed;  // the last, as only gradients by the inputs need it
+        layers.front().wt_at = transposed;  // the last, as only gradients by the inputs, or by a front, need it
         transposed += layers.front().wt.total();
+        add_others();
     }
-    size transposed_behind_first() const { return layers.front().wt_at; }
+    size transposed_behind_first() const { return front.present() ? transposed : layers.front().wt_at; }
+
+    // What comes after W and b in the flat parameters: the front's arrays, and alphas by layer.
+    void add_others() {
+        dense_parameters = parameters, others = front.count;
+        for (size c = 0; c < front.columns.size(); ++c)
+            if (front.scaling || front.columns[c].width > 1) other_parts.push_back({c, 0, 0});
+        alpha.assign(layers.size() + 1, 0);
+        for (size l = 1; parametric && l < layers.size(); ++l) {
+            alpha[l] = others, others += layers[l - 1].n_out;
+            for (size p = 0; p < layers[l - 1].w.count(); ++p) other_parts.push_back({0, l, p});
+        }
+        parameters += others;
+    }
+    bool has_others() const { return others != 0; }
+    size dense_arrays() const { return layers.size() * (biases ? 2 : 1); }
+    size arrays() const { return dense_arrays() + front.arrays + (parametric ? layers.size() - 1 : 0); }
+    // The layer that numbers of these parameters count to.
+    static size layer_of(const OtherPart& part) { return part.layer ? part.layer : 1; }
+
+    // Call f(array, first, count, sum) for what a part has of each parameter array: `array` among all, `first` among
+    // the parameters beside W and b, their sums from number `sum` on.
+    template <class F>
+    void each_other(const OtherPart& part, F f) const {
+        if (part.layer == 0) {
+            front.each_part(part.column, [&](size array, size first, size count, size sum) {
+                f(dense_arrays() + array, first, count, sum);
+            });
+            return;
+        }
+        const size at = part.panel * panel_width<T>;
+        f(dense_arrays() + front.arrays + part.layer - 1, alpha[part.layer] + at, layers[part.layer - 1].w.valid(part.panel),
+          size{0});
+    }
+    // One panel of a layer's alphas, with zeros in the padding.
+    struct AlphaPanel {
+        alignas(64) T values[panel_width<T>]{};
+    };
+    AlphaPanel alpha_panel(const T* others, size l, size p) const {
+        AlphaPanel x;
+        std::copy_n(others + alpha[l] + p * panel_width<T>, layers[l - 1].w.valid(p), x.values);
+        return x;
+    }
 
     // Into how many parts, a power of two, the n rows in the buffers are cut for the gradient, which is then the sum of
     // the parts' own. A thread that has whole parts keeps their values and dz to itself, and only the parts' gradients
@@ -115,6 +175,7 @@ struct Network {
     // Between the flat parameters (or their gradient, or a slot of state) and the packed form; one thread's part of it.
     //   wt: also bring the transposed copies of layers `from` ... L up to date there, unless null
     void pack(const T* flat, T* w, T* wt = nullptr, size from = 2, int thread = 0, int count = 1) const {
+        if (front.present()) from = 1;
         each_block(thread, count, [&](size l, size k, size n) {
             const Dense<T>& x = layers[l - 1];
             x.w.pack(flat + x.flat_w + k * x.n_out, k, n, w + x.w_at);
@@ -183,9 +244,12 @@ struct Buffers {
     size capacity = 0;
     Rows<T> x;                          // (n, n_in) gathered rows of X
     Nonzeros<T> nonzeros;               // ... or what of them is not zero, in the same memory
-    std::vector<Rows<T>> a;             // [l] values a^l, 1 <= l < L; [L]: z^L, then dz^L or a^L
-    std::vector<Rows<T>> d;             // [l] dz^l; [L] is a[L]; [0] dX where asked for
+    std::vector<Rows<T>> a;             // [l] values a^l, 1 <= l < L; [L]: z^L, then dz^L or a^L; [0] what a front gives
+    std::vector<Rows<T>> d;             // [l] dz^l; [L] is a[L]; [0] dX where asked for, or the gradient of a[0]
     std::vector<Rows<T>> slope;         // [l] f'(z) where backward needs it
+    std::vector<Rows<T>> excess;        // [l] of parametric activations: f(z) - z, then what each row gives dalpha
+    Rows<T> dx;                         // (n, n_in) dX, where there is a front
+    T* others = nullptr;                // the parameters beside W and b, flat
     std::vector<Rows<T>> scale, raw;    // [l] dropout's factors, and a^l before dropout
     T* factors = nullptr;               // (n,) what each row's loss counts
     double* losses = nullptr;           // (n,) each row's own loss
@@ -196,17 +260,26 @@ struct Buffers {
         const size L = net.layers.size();
         capacity = n;
         a.assign(L + 1, {}), d.assign(L + 1, {}), slope.assign(L + 1, {}), scale.assign(L + 1, {}), raw.assign(L + 1, {});
+        excess.assign(L + 1, {}), dx = {};
         const auto rows = [&](size columns) { return in_runs<T>(take(T{}, n * run_columns<T>(columns)), n, columns); };
-        if (inputs) d[0] = rows(net.n_in);
+        if (net.front.present()) {
+            a[0] = rows(net.front.n_out);
+            if (backward) d[0] = rows(net.front.n_out);
+            if (inputs) dx = rows(net.n_in);
+        } else if (inputs) {
+            d[0] = rows(net.n_in);
+        }
+        others = net.has_others() ? take(T{}, net.others) : nullptr;
         for (size l = 1; l < L; ++l) {
             const Dense<T>& layer = net.layers[l - 1];
             a[l] = rows(layer.n_out);
             if (!backward) continue;
             d[l] = rows(layer.n_out);
-            if (!layer.f.slope_from_a) slope[l] = rows(layer.n_out);
+            if (!layer.f.slope_from_a || net.parametric) slope[l] = rows(layer.n_out);
+            if (net.parametric) excess[l] = rows(layer.n_out);
             if (dropout.empty() || dropout[l - 1] == 0) continue;
             scale[l] = rows(layer.n_out);
-            if (layer.f.slope_from_a) raw[l] = rows(layer.n_out);
+            if (layer.f.slope_from_a && !net.parametric) raw[l] = rows(layer.n_out);
         }
         a[L] = d[L] = row_major<T>(take(T{}, n * padded<T>(net.n_out)), padded<T>(net.n_out));
         factors = take(T{}, n);
@@ -281,6 +354,7 @@ Inputs<T> read_inputs(const Network<T>& net, const Buffers<T>& at, const Source<
 struct Dropout {
     const std::vector<double>& rates;  // one per hidden layer
     std::uint64_t key;                 // epoch_key
+    double share = 1.0;                // what they are multiplied by
 };
 
 // Rows [first, last) forward to z^L in a[L].
@@ -291,6 +365,10 @@ void forward(const Network<T>& net, Buffers<T>& at, const Inputs<T>& x, const We
     if (first == last) return;
     const size L = net.layers.size();
     Rows<const T> a_prev = x.rows;
+    if (net.front.present()) {
+        net.front.forward(at.others, x.rows, at.a[0], first, last);
+        a_prev = at.a[0];
+    }
     const auto products = [&](size l, auto done) {
         if (l == 1 && x.nonzeros) return sparse_forward<T>(net.layers[0], *x.nonzeros, w.packed, at.a[1], first, last, done);
         dense_forward<T>(net.layers[l - 1], a_prev, w, at.a[l], first, last, done);
@@ -300,14 +378,16 @@ void forward(const Network<T>& net, Buffers<T>& at, const Inputs<T>& x, const We
         const Rows<T>& a = at.a[l];
         products(l, [&](size p) {
             const size begin = p * a.step + first * a.row, count = (last - first) * a.row;
-            layer.f.forward(a.data + begin, a.data + begin, at.slope[l].data ? at.slope[l].data + begin : nullptr,
-                            static_cast<std::ptrdiff_t>(count));
+            T* slope = at.slope[l].data ? at.slope[l].data + begin : nullptr;
+            if (net.parametric)
+                return blend(layer.f, net.alpha_panel(at.others, l, p).values, a.data + begin, slope,
+                             slope ? at.excess[l].data + begin : nullptr, last - first, a.row);
+            layer.f.forward(a.data + begin, a.data + begin, slope, static_cast<std::ptrdiff_t>(count));
             if (at.raw[l].data) std::copy_n(a.data + begin, count, at.raw[l].data + begin);
         });
         if (at.scale[l].data)
             for (size i = first; i < last; ++i)
-                drop_row(dropout->key, source.row(i), l, dropout->rates[l - 1], layer.n_out,
-                         a, at.scale[l], i);
+                drop_row(dropout->key, source.row(i), l, dropout->rates[l - 1] * dropout->share, layer.n_out, a, at.scale[l], i);
         a_prev = a;
     }
     products(L, [](size) {});
@@ -325,9 +405,10 @@ void losses(const Network<T>& net, Buffers<T>& at, const Source<T>& source, cons
                   at.losses + first);
 }
 
-// Rows [first, last) from dz^L back to dz^1 in d[1], and with buffers for it to dX in d[0].
+// Rows [first, last) from dz^L back to dz^1 in d[1], and with buffers for it to dX in d[0], or through a front in dx.
+//   x (n, n_in), which a front's dX needs
 template <class T>
-void backward(const Network<T>& net, Buffers<T>& at, const T* wt, size first, size last) {
+void backward(const Network<T>& net, Buffers<T>& at, const T* wt, size first, size last, const Rows<const T>& x = {}) {
     if (first == last) return;
     for (size l = net.layers.size(); l > (at.d[0].data ? 0 : 1); --l) {
         const Rows<T>& da = at.d[l - 1];
@@ -341,10 +422,13 @@ void backward(const Network<T>& net, Buffers<T>& at, const T* wt, size first, si
                 if (at.raw[l - 1].data) a = at.raw[l - 1].data + begin;
             }
             const T* slope = at.slope[l - 1].data;
+            if (net.parametric)
+                return blend_backward(da.data + begin, slope + begin, at.excess[l - 1].data + begin, count);
             net.layers[l - 2].f.backward(da.data + begin, a, slope ? slope + begin : nullptr,
                                          static_cast<std::ptrdiff_t>(count));
         });
     }
+    if (at.dx.data) net.front.backward(at.others, x, at.d[0], at.dx, first, last);
 }
 
 }  // namespace bs

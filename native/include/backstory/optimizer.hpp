@@ -69,6 +69,7 @@ BS_INLINE X sign_of(X x) {
 template <class T>
 struct Step {
     RuleKind kind = RuleKind::sgd;
+    double exact_rate = 0, exact_decay = 0;  // what rate and decay are, before rounding
     T rate = 0;       // learning rate; adam: with m's correction in it; polyak: the whole rate
     T decay = 0;      // learning rate x decoupled weight decay
     T a = 0, one_minus_a = 0;  // momentum or beta1
@@ -77,7 +78,8 @@ struct Step {
     T eta_minus = 0, eta_plus = 0, low = 0, high = 0;  // rprop
     T threshold = 0;                                   // quotient
 
-    Step(const Rule& rule, double learning_rate, double t, const WholeGradient& whole = {}) : kind(rule.kind) {
+    Step(const Rule& rule, double learning_rate, double t, const WholeGradient& whole = {}, double decay_share = 1.0)
+        : kind(rule.kind) {
         double r = learning_rate;
         switch (kind) {
             case RuleKind::sgd: break;
@@ -111,9 +113,19 @@ struct Step {
                 r = learning_rate * whole.loss;
                 break;
         }
+        exact_rate = r, exact_decay = learning_rate * (rule.weight_decay * decay_share);
         rate = static_cast<T>(r);
-        decay = static_cast<T>(learning_rate * rule.weight_decay);
+        decay = static_cast<T>(exact_decay);
     }
+
+    // The same step for parameters with factors of their own for rate and decay.
+    Step with(double rate_factor, double decay_factor) const {
+        Step x = *this;
+        x.rate = static_cast<T>(exact_rate * rate_factor);
+        x.decay = static_cast<T>(exact_decay * rate_factor * decay_factor);
+        return x;
+    }
+    bool moves_like(const Step& other) const { return rate == other.rate && decay == other.decay; }
 
     // Plain gradient descent for one vector of weights.
     template <VectorLike X>

@@ -27,6 +27,7 @@ public:
         const size block = block_rows(n, count);
         space->prepare(net_, {.rows = block * static_cast<size>(count), .dropout = {}});
         const WeightsFrom<T> w = pack_for(n, parameters, *space);
+        copy_others(parameters, *space);
         std::atomic<bool> finite{true};
         each_block(n, count, block, [&](size first, size last, Source<T> source) {
             source.X = X;
@@ -51,6 +52,7 @@ public:
         const size block = block_rows(n, 1);
         space->prepare(net_, {.rows = block, .dropout = {}});
         net_.pack(parameters, space->w);
+        copy_others(parameters, *space);
         each_block(n, 1, block, [&](size first, size last, Source<T> source) {
             source.X = X;
             forward_block(*space, {space->w}, source, first, last);
@@ -66,14 +68,15 @@ public:
         const size block = block_rows(n, 1);
         space->prepare(net_, {.rows = block, .backward = true, .inputs = dX != nullptr, .transposed = true, .dropout = {}});
         net_.pack(parameters, space->w, space->wt, dX ? 1 : 2);
+        copy_others(parameters, *space);
         each_block(n, 1, block, [&](size first, size last, Source<T> source) {
             source.X = X, source.y = y;
-            forward_block(*space, {space->w}, source, first, last);
+            const Inputs<T> x = forward_block(*space, {space->w}, source, first, last);
             losses<T>(net_, space->at, source, nullptr, true, first, last);
-            backward(net_, space->at, space->wt, first, last);
+            backward(net_, space->at, space->wt, first, last, x.rows);
             for (size l = 1; l <= outputs.size(); ++l)
                 copy_rows(space->at.d[l], net_.layers[l - 1].n_out, source, first, last, outputs[l - 1]);
-            if (dX) copy_rows(space->at.d[0], net_.n_in, source, first, last, dX);
+            if (dX) copy_rows(space->at.dx.data ? space->at.dx : space->at.d[0], net_.n_in, source, first, last, dX);
         });
     }
 
@@ -84,6 +87,7 @@ public:
         const size block = block_rows(n, count);
         space->prepare(net_, {.rows = block * static_cast<size>(count), .dropout = {}});
         const WeightsFrom<T> w = pack_for(n, parameters, *space);
+        copy_others(parameters, *space);
         std::vector<double> rows(n);
         each_block(n, count, block, [&](size first, size last, Source<T> source) {
             source.X = X, source.y = y;
@@ -105,6 +109,7 @@ public:
         space->prepare(net_, {.rows = std::max<size>(1, std::min(n, rows_at_once)), .backward = true, .transposed = true,
                               .gradient = n > rows_at_once, .dropout = {}});
         const double each = share_of_row(sample_weight, n);
+        copy_others(parameters, *space);
         double total = 0;
         const auto work = [&](int count) {
             std::optional<Barrier> barrier;
@@ -151,6 +156,9 @@ public:
             net_.unpack(space->w, parameters, me, all);
             for (size k = 0; k < state.size(); ++k) net_.unpack(space->slot[k], state[k], me, all);
         });
+        std::copy_n(space->at.others, net_.others, parameters + net_.dense_parameters);
+        for (size k = 0; k < state.size(); ++k)
+            std::copy_n(space->other_slot[k], net_.others, state[k] + net_.dense_parameters);
         return result;
     }
 
@@ -206,9 +214,10 @@ private:
         });
     }
 
-    void forward_block(Workspace<T>& space, const WeightsFrom<T>& w, const Source<T>& source, size first, size last) {
+    Inputs<T> forward_block(Workspace<T>& space, const WeightsFrom<T>& w, const Source<T>& source, size first, size last) {
         const Inputs<T> x = read_inputs(net_, space.at, source, first, last, first, last, !w.flat);
         forward<T>(net_, space.at, x, w, source, nullptr, first, last);
+        return x;
     }
 
     void output_activation(Workspace<T>& space, size first, size last) {
@@ -267,6 +276,11 @@ private:
                 training.finish_gradient(l, tile, false, false, 1.0, space.w + layer.tile_offset(tile), g, unused);
                 net_.unpack_tile(layer, tile, g, gradient);
             });
+        training.other_gradients(me, count, x.rows, rows, further, gradient != nullptr, [&](const OtherPart& part, size) {
+            net_.each_other(part, [&](size, size first, size n, size) {
+                std::copy_n(space.other_g + first, n, gradient + net_.dense_parameters + first);
+            });
+        });
     }
 
     // What a forward pass over n rows reads; packing pays from more than one tile of rows.
@@ -284,6 +298,14 @@ private:
             net_.pack(parameters, space.w, space.wt, 2, me, count);
             for (size k = 0; k < state.size(); ++k) net_.pack(state[k], space.slot[k], nullptr, 2, me, count);
         });
+        copy_others(parameters, space);
+        for (size k = 0; k < state.size(); ++k)
+            std::copy_n(state[k] + net_.dense_parameters, net_.others, space.other_slot[k]);
+    }
+
+    // The parameters beside W and b to where they are worked with.
+    void copy_others(const T* parameters, Workspace<T>& space) const {
+        std::copy_n(parameters + net_.dense_parameters, net_.others, space.at.others);
     }
 
     double share_of_row(const T* sample_weight, size n) const {

@@ -33,7 +33,7 @@ struct Nonzeros {
 
     // Whether a first layer is worth it: enough inputs to skip, enough outputs to do something with each number.
     static bool suits(const Dense<T>& layer) {
-        return layer.n_in >= 64 && layer.n_in < 65536 && layer.n_out > lanes<T>;
+        return layer.first && layer.n_in >= 64 && layer.n_in < 65536 && layer.n_out > lanes<T>;
     }
 
     template <class Take>

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "backstory/flat.hpp"
 #include "backstory/narrow.hpp"
 #include "backstory/optimizer.hpp"
 #include "backstory/threads.hpp"
@@ -42,13 +43,18 @@ struct Chunk {
     std::uint64_t seed = 0;
     std::vector<double> dropout;             // one per hidden layer, or empty: none
     std::optional<double> clip_norm, clip_value;
-    std::vector<bool> frozen;                // W1, b1, W2, b2, ... (W1, W2, ... without biases)
+    std::vector<bool> frozen;                // W1, b1, W2, b2, ... (W1, W2, ... without biases), and the other arrays
+    std::vector<double> rates, decays;       // factors of rate and decay by array likewise; empty: the usual ones
+    const double* decay_shares = nullptr;    // what decay is multiplied by at each step, (steps,), or null: 1
+    const double* dropout_shares = nullptr;  // what `dropout` is multiplied by likewise
     double penalty_rows = 0;                 // not 0: a mean's penalty is for batches that weigh so much, see Batch
     bool record = false;                     // gradient norms and penalty at the last batch of each epoch
 
     size longest_batch() const { return std::min(batch_size, visits); }
     size batches() const { return (visits + batch_size - 1) / batch_size; }  // of an epoch
     double rate(size s) const { return learning_rates ? learning_rates[s] : learning_rate; }
+    double decay_share(size s) const { return decay_shares ? decay_shares[s] : 1.0; }
+    double dropout_share(size s) const { return dropout_shares ? dropout_shares[s] : 1.0; }
     bool records(size s) const { return record && (first_batch + s + 1) % batches() == 0; }
 
     // The rows of step s: n of them, from number `first` of the epoch's order.
@@ -121,7 +127,8 @@ public:
         }
         plain_ = net.l1 == 0 && net.l2 == 0 && !whole_needed() && !chunk.clip_value && !rule.hides_nan;
         free_ = std::ranges::count(chunk.frozen, true) == 0;
-        if (plain_ && free_ && chunk.dropout.empty()) choose_narrow(narrow_width(net));
+        usual_ = chunk.rates.empty() && chunk.decays.empty();
+        if (plain_ && free_ && usual_ && !net.has_others() && chunk.dropout.empty()) choose_narrow(narrow_width(net));
     }
 
     // Take the steps on `threads` threads. `interrupted` is asked every `pause_seconds` whether to stop early.
@@ -150,6 +157,7 @@ public:
         size n;
         double share;           // what a row's loss is multiplied by, sample weight apart
         std::uint64_t masks;    // what dropout's masks start from
+        double dropout_share = 1.0;  // what dropout's rates are multiplied by
         double strength = 1.0;  // what the penalty is multiplied by: more, the less its rows weigh, where asked for
 
         // The rows from number `begin` of the batch on.
@@ -160,7 +168,11 @@ public:
             return rest;
         }
     };
-    Batch batch(size s) const { return batch(chunk_.place(s)); }
+    Batch batch(size s) const {
+        Batch b = batch(chunk_.place(s));
+        b.dropout_share = chunk_.dropout_share(s);
+        return b;
+    }
     Batch batch(const typename Chunk<T>::Place& place) const {
         Batch b{{chunk_.X, chunk_.y, nullptr, 0}, place.n, 1.0, 0};
         if (chunk_.order) b.rows.rows = chunk_.order + place.epoch * chunk_.visits + place.first;
@@ -209,7 +221,7 @@ public:
                 for (size p = 0; p < parts; ++p) prefetch(space_.parts + p * net_.packed + at + i);
                 prefetch_write(space_.w + at + i);
             }
-            if (l == 1) return;
+            if (layer.first) return;
             const T* to = transposed_tile(layer, tile, space_.wt);
             const size row = layer.wt.width(tile.k / panel_width<T>);
             for (size j = 0; j < layer.w.valid(tile.panel); ++j) prefetch_write(to + j * row);
@@ -245,11 +257,11 @@ public:
         const Dense<T>& layer = net_.layers[l - 1];
         const size at = layer.tile_offset(tile);
         const auto slot = [&](size k) { return updates && space_.slot[k] ? space_.slot[k] + at : g; };
-        const bool transposes = updates && l > 1;
+        const bool transposes = updates && !layer.first;
         const Ahead<T> ahead{{updates ? space_.w + at : g, slot(0), slot(1)},
                              transposes ? transposed_tile(layer, tile, space_.wt) : g,
                              transposes ? layer.wt.width(tile.k / panel_width<T>) : 0};
-        const Rows<const T> a_prev = l == 1 ? x.rows : Rows<const T>(space_.at.a[l - 1]);
+        const Rows<const T> a_prev = layer.first ? x.rows : Rows<const T>(space_.at.a[l - 1]);
         dense_gradient<T>(layer, tile, a_prev, space_.at.d[l], first, last, g, ahead);
     }
 
@@ -344,18 +356,89 @@ public:
         const Dense<T>& layer = net_.layers[l - 1];
         const size at = layer.tile_offset(tile), width = layer.w.width(tile.panel), weights = tile.rows * width;
         const bool bias = tile.bias && free_biases_[l - 1];
-        const auto part = [&](size from, size count, bool shrinks) {
+        const auto part = [&](const Step<T>& own, size from, size count) {
             T* s = space_.slot[0] ? space_.slot[0] + at + from : nullptr;
             T* v = space_.slot[1] ? space_.slot[1] + at + from : nullptr;
-            step(space_.w + at + from, g + from, s, v, count, shrinks);
+            own(space_.w + at + from, g + from, s, v, count, own.decay != 0);
         };
-        if (free_weights_[l - 1] && bias && step.decay == 0) {
-            part(0, weights + width, false);
+        const size array = net_.biases ? 2 * (l - 1) : l - 1;
+        const Step<T> of_weights = step_of(step, array);
+        const Step<T> of_bias = bias ? step_of(step, array + 1) : of_weights;
+        if (free_weights_[l - 1] && bias && of_weights.moves_like(of_bias)) {
+            part(of_weights, 0, weights + width);
         } else {
-            if (free_weights_[l - 1]) part(0, weights, true);
-            if (bias) part(weights, width, false);
+            if (free_weights_[l - 1]) part(of_weights, 0, weights);
+            if (bias) part(of_bias, weights, width);
         }
-        if (l > 1 && free_weights_[l - 1]) transpose_tile(layer, tile, space_.w + at, space_.wt);
+        if (!layer.first && free_weights_[l - 1]) transpose_tile(layer, tile, space_.w + at, space_.wt);
+    }
+
+    // The step as parameter array number `array` takes it.
+    Step<T> step_of(const Step<T>& step, size array) const {
+        const bool is_weights = array < net_.dense_arrays() && (!net_.biases || array % 2 == 0);
+        if (usual_ && is_weights) return step;
+        return step.with(chunk_.rates.empty() ? 1.0 : chunk_.rates[array],
+                         chunk_.decays.empty() ? double(is_weights) : chunk_.decays[array]);
+    }
+    bool free_array(size array) const { return chunk_.frozen.empty() || !chunk_.frozen[array]; }
+
+    // Call done(part, number) for the parts beside W and b that are this thread's, once their gradient over the n rows
+    // in the buffers, and those before where it goes `further`, is complete in space.other_g.
+    template <class Done>
+    void other_gradients(int me, int count, const Rows<const T>& x, size n, bool further, bool complete, Done done) {
+        const Share mine = share(net_.other_parts.size(), me, count);
+        for (size t = mine.first; t < mine.last; ++t) {
+            other_gradient(net_.other_parts[t], x, n, further);
+            if (complete) done(net_.other_parts[t], t);
+        }
+    }
+    void other_gradient(const OtherPart& part, const Rows<const T>& x, size n, bool further) {
+        const Front<T>& front = net_.front;
+        T* sums = part.layer ? nullptr : space_.front_sums + part.column * front.sums() * lanes<T>;
+        alignas(64) T alphas[panel_width<T>]{};
+        if (sums) std::fill_n(sums, front.sums() * lanes<T>, T(0));
+        if (sums) front.gradient(space_.at.others, x, space_.at.d[0], part.column, n, sums);
+        net_.each_other(part, [&](size, size first, size count, size sum) {
+            T* g = space_.other_g + first;
+            if (sums) {
+                for (size i = 0; i < count; ++i)
+                    g[i] = (further ? g[i] : T(0)) + bs::sum(load(sums + (sum + i) * lanes<T>));
+                return;
+            }
+            const Rows<T>& excess = space_.at.excess[part.layer];
+            if (further) std::copy_n(g, count, alphas);
+            sum_of_rows(excess.data + part.panel * excess.step, n, excess.row, alphas);
+            std::copy_n(alphas, count, g);
+        });
+    }
+    // As finish_gradient() for tiles.
+    void finish_other(const OtherPart& part, size number, bool record, bool whole) {
+        TileSums unused, &sums = space_.sums ? space_.sums[net_.tiles + number] : unused;
+        sums = {};
+        const bool checks = rule_.hides_nan || chunk_.clip_value || chunk_.clip_norm;
+        net_.each_other(part, [&](size array, size first, size count, size) {
+            T* g = space_.other_g + first;
+            if (checks && !all_finite(g, count)) suspect_.store(true, std::memory_order_relaxed);
+            for (size i = 0; i < count; ++i) {
+                if (record) sums.recorded += double{g[i]} * double{g[i]};
+                if (chunk_.clip_value) g[i] = std::clamp(g[i], static_cast<T>(-*chunk_.clip_value), static_cast<T>(*chunk_.clip_value));
+                if (!whole || !free_array(array)) continue;
+                sums.squares += double{g[i]} * double{g[i]};
+                sums.largest = std::max(sums.largest, std::abs(double{g[i]}));
+            }
+        });
+    }
+    void update_other(const OtherPart& part, const Step<T>& step, T scale) {
+        const auto from = [](T* array, size first) { return array ? array + first : nullptr; };
+        net_.each_other(part, [&](size array, size first, size count, size) {
+            if (!free_array(array)) return;
+            const Step<T> own = step_of(step, array);
+            T* g = space_.other_g + first;
+            for (size i = 0; scale != 1 && i < count; ++i) g[i] *= scale;
+            for (size i = 0; i < count; i += flat_block)
+                flat_block_step(own, space_.at.others + first + i, g + i, from(space_.other_slot[0], first + i),
+                                from(space_.other_slot[1], first + i), std::min(flat_block, count - i), own.decay != 0);
+        });
     }
 
     // What the tiles' sums say together; g is multiplied by `scale` (clipping by norm) before the update.
@@ -367,7 +450,7 @@ public:
         Whole x;
         WholeGradient& g = x.gradient;
         g.loss = data_loss;
-        for (size t = 0; t < net_.tiles; ++t) {
+        for (size t = 0; t < net_.tiles + net_.other_parts.size(); ++t) {
             const TileSums& sums = space_.sums[t];
             g.norm_squared += sums.squares;
             g.largest = std::max(g.largest, sums.largest);
@@ -396,6 +479,13 @@ public:
                 sum += part * part;
             });
         });
+        for (const OtherPart& part : net_.other_parts)
+            net_.each_other(part, [&](size array, size first, size count, size) {
+                for (size i = 0; free_array(array) && i < count; ++i) {
+                    const double own = double{space_.other_g[first + i]} / largest;
+                    sum += own * own;
+                }
+            });
         return largest * std::sqrt(sum);
     }
     // Whether the rule's step is made of a squared norm that overflowed.
@@ -413,9 +503,12 @@ public:
 
     // What is recorded of a step: sqrt(|dW|^2 + |db|^2) of each layer, from the tiles' sums, and the penalty after it.
     void append_record(ChunkResult& result) const {
-        for (const Dense<T>& layer : net_.layers) {
+        for (size l = 1; l <= net_.layers.size(); ++l) {
+            const Dense<T>& layer = net_.layers[l - 1];
             double squares = 0;
             for (size t = 0; t < layer.tile_count; ++t) squares += space_.sums[layer.tile_at + t].recorded;
+            for (size t = 0; t < net_.other_parts.size(); ++t)
+                if (net_.layer_of(net_.other_parts[t]) == l) squares += space_.sums[net_.tiles + t].recorded;
             result.norms.push_back(std::sqrt(squares));
         }
         result.penalties.push_back(penalty());
@@ -452,6 +545,8 @@ private:
     // Whether the weights and the optimizer's state are finite throughout.
     bool finite(int threads) const {
         std::atomic<bool> all{true};
+        for (const T* flat : {space_.at.others, space_.other_slot[0], space_.other_slot[1]})
+            if (flat && !all_finite(flat, net_.others)) return false;
         Pool::run(net_.threads_for_copies(threads), [&](int me, int count) {
             for (const T* packed : {space_.w, space_.slot[0], space_.slot[1]})
                 if (packed && !net_.finite(packed, me, count)) all.store(false, std::memory_order_relaxed);
@@ -489,9 +584,9 @@ private:
             const bool record = chunk_.records(s);
             const bool to_memory = whole_needed() || b.n > space_.at.capacity;
             const double t = chunk_.first_step + static_cast<double>(s) + 1;
-            const Step<T> step(rule_, chunk_.rate(s), t);
+            const Step<T> step(rule_, chunk_.rate(s), t, {}, chunk_.decay_share(s));
 
-            const bool online = b.n == 1 && free_ && plain_ && !record && !to_memory && step.kind == RuleKind::sgd;
+            const bool online = b.n == 1 && free_ && usual_ && !net_.has_others() && plain_ && !record && !to_memory && step.kind == RuleKind::sgd;
 
             double loss = 0;
             for (size begin = 0; begin < b.n || begin == 0; begin += space_.at.capacity) {
@@ -506,15 +601,21 @@ private:
                     for (size i = 0; i < n; ++i) loss += weight(rows.row(i)) * b.share * space_.at.losses[i];
                 if (online && !x.nonzeros) online_phase(me, count, x.rows, step);
                 else weights_phase(me, count, x, n, begin > 0, complete, to_memory, record, own, b.strength, step);
+                other_gradients(me, count, x.rows, n, begin > 0, complete, [&](const OtherPart& part, size number) {
+                    if (!plain_ || record) finish_other(part, number, record, whole_needed());
+                    if (!to_memory) update_other(part, step, 1);
+                });
                 if (me == 0 && complete) note_loss(s, loss, result);
                 if (!complete || to_memory) barrier.wait();
             }
             if (to_memory) {
                 const Whole all = whole_needed() ? whole(result.losses[s]) : Whole{};
                 if (me == 0 && overflows(all)) suspect_.store(true, std::memory_order_relaxed);
-                const Step<T> now(rule_, chunk_.rate(s), t, all.gradient);
+                const Step<T> now(rule_, chunk_.rate(s), t, all.gradient, chunk_.decay_share(s));
                 each_tile(tiles.first, tiles.last,
                           [&](size l, const WeightTile& tile, size) { update_from_memory(l, tile, now, all.scale); });
+                const Share others = share(net_.other_parts.size(), me, count);
+                for (size o = others.first; o < others.last; ++o) update_other(net_.other_parts[o], now, all.scale);
             }
             if (me == 0) end_steps(1, b.n, interrupted);
             barrier.wait();
@@ -565,7 +666,7 @@ private:
         auto place = chunk_.place(first);
         for (size s = first; s < last; ++s, place = chunk_.after(place)) {
             const Batch b = batch(place);
-            const Step<T> step(rule_, chunk_.rate(s), chunk_.first_step + static_cast<double>(s) + 1);
+            const Step<T> step(rule_, chunk_.rate(s), chunk_.first_step + static_cast<double>(s) + 1, {}, chunk_.decay_share(s));
             set_factors(b, b.rows, 0, b.n);
             if constexpr (ONLINE) narrow.online(b.rows, step);
             else narrow.batch(b.rows, b.n, step);
@@ -580,7 +681,7 @@ private:
         const Inputs<T> x = read_inputs(net_, space_.at, from, 0, n, mine.first, mine.last);
         if (mine.first == mine.last) return x;
         set_factors(b, from, mine.first, mine.last);
-        const Dropout dropout{chunk_.dropout, b.masks};
+        const Dropout dropout{chunk_.dropout, b.masks, b.dropout_share};
         forward<T>(net_, space_.at, x, {space_.w}, from, &dropout, mine.first, mine.last);
         losses(net_, space_.at, from, space_.at.factors, true, mine.first, mine.last);
         backward(net_, space_.at, space_.wt, mine.first, mine.last);
@@ -661,6 +762,7 @@ private:
     Workspace<T>& space_;
     std::vector<char> free_weights_, free_biases_;  // per layer
     bool free_ = false;                             // no parameter is frozen
+    bool usual_ = false;                            // no array has a rate or a decay of its own
     bool plain_ = false;                            // a gradient not recorded needs no finish_gradient()
     // Steps of a small network that needs nothing special, or null.
     void (Training::*narrow_)(size first, size last, ChunkResult& result) = nullptr;

@@ -41,6 +41,9 @@ public:
     T *w = nullptr, *wt = nullptr, *g = nullptr;
     T* parts = nullptr;  // (parts, packed)
     T* slot[2] = {nullptr, nullptr};
+    T* other_slot[2] = {nullptr, nullptr};  // of the parameters beside W and b, flat
+    T* other_g = nullptr;                   // their gradient
+    T* front_sums = nullptr;                // (columns, sums of a column, lanes) which add up to the front's
     TileSums* sums = nullptr;
     Crew crew;  // what was learned about threads, kept from call to call
     Calls calls;
@@ -78,7 +81,13 @@ private:
         parts = needs.parts ? take(T{}, needs.parts * net.packed) : nullptr;
         slot[0] = packed(needs.slots > 0);
         slot[1] = packed(needs.slots > 1);
-        sums = needs.sums ? take(TileSums{}, net.tiles) : nullptr;
+        sums = needs.sums ? take(TileSums{}, net.tiles + net.other_parts.size()) : nullptr;
+        const auto beside = [&](bool wanted) { return wanted && net.has_others() ? take(T{}, net.others) : nullptr; };
+        other_slot[0] = beside(needs.slots > 0);
+        other_slot[1] = beside(needs.slots > 1);
+        other_g = beside(needs.backward);
+        const size sums_of_all = net.front.columns.size() * net.front.sums() * lanes<T>;
+        front_sums = needs.backward && net.front.present() ? take(T{}, sums_of_all) : nullptr;
     }
 
     static constexpr size kept = size{32} << 20;  // bytes

@@ -28,7 +28,7 @@ SQUARED: Mapping[str, Callable[[int], float]] = MappingProxyType(
 """The losses c*(a - y)^2, and their c for n_out outputs."""
 
 
-def native_activation(module: Any, row: Activation) -> Any:
+def native_activation(module: Any, row: Activation, *, blended: bool = False) -> Any:
     """Return a row as a native `Activation`.
 
     Parameters
@@ -36,6 +36,8 @@ def native_activation(module: Any, row: Activation) -> Any:
     module : module
         The extension module of one instruction set.
     row : Activation
+    blended : bool
+        Whether it is one of two parts of a parametric activation: the sum's slope has no more places than the float's.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def native_activation(module: Any, row: Activation) -> Any:
     # instruction are so in float32 itself; the others have a slope that changes its sign, near which only double is
     # exact enough. A user's formula runs in the network's dtype, at full speed.
     built = {name: native_tape(module, tape, f"activation {row.name!r}") for name, tape in tapes.items()}
-    return module.Activation("tape", precise=row.is_builtin and not exact, **built)
+    return module.Activation("tape", precise=row.is_builtin and not exact and not blended, **built)
 
 
 def _hand_written_twin(graph: Graph, a: int, slope: int) -> str | None:

@@ -22,7 +22,7 @@ from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, Moment
 from backstory.engine.functors import native_activation, native_loss
 from backstory.errors import ConfigurationError, unknown
 from backstory.functions import Interval
-from backstory.network.spec import Spec
+from backstory.network.spec import Spec, group_of
 
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")
 """The instruction sets an extension module may be built for, from the plainest to the widest."""
@@ -140,23 +140,20 @@ class Engine:
     """
 
     def __init__(self, spec: Spec) -> None:
-        if not spec.is_plain:
-            raise ConfigurationError(
-                "The native engine runs networks of dense layers alone so far. Use engine='reference' for embeddings, "
-                "scales and parametric activations."
-            )
         module = native_module()
         penalty = spec.penalty
         build = module.Program32 if spec.dtype == "float32" else module.Program64
         self.spec = spec
         self._program = build(
             list(spec.sizes),
-            [native_activation(module, row) for row in spec.activations],
+            [native_activation(module, row, blended=spec.parametric) for row in spec.activations],
             native_loss(module, spec.loss, spec.output, spec.n_out),
             0.0 if penalty is None else penalty.l1,
             0.0 if penalty is None else penalty.l2,
             spec.reduction == "mean",
             spec.biases,
+            _native_front(module, spec),
+            spec.parametric,
         )
 
     def bound(self, parameters: Array) -> Any:
@@ -244,18 +241,26 @@ class Engine:
         threads: int = 1,
     ) -> None:
         """Take the rule's step along a given gradient."""
-        layout = zip(self.spec.layout, moment.frozen, strict=True)
+        names = [name for name, _, _ in self.spec.layout]
+        rates = moment.rates or (1.0,) * len(names)
+        decays = moment.decays or tuple(float(group_of(name) == "weights") for name in names)
+        layout = zip(self.spec.layout, moment.frozen, rates, decays, strict=True)
         native_module().flat_step(
             _native_rule(rule),
             parameters,
             gradient,
             [state[name] for name in rule.slots],
-            [(first, first + math.prod(shape), name[0] == "w") for (name, first, shape), fixed in layout if not fixed],
+            [
+                (first, first + math.prod(shape), rate, decay)
+                for (_, first, shape), fixed, rate, decay in layout
+                if not fixed
+            ],
             moment.learning_rate,
             float(moment.step),
             moment.norm_squared,
             moment.largest,
             moment.loss,
+            moment.decay_share,
             threads,
         )
 
@@ -292,12 +297,30 @@ class Engine:
             threads,
             losses,
             chunk.penalty_rows,
+            list(chunk.rates),
+            list(chunk.decays),
+            _by_step(chunk.decay_shares, chunk.steps),
+            _by_step(chunk.dropout_shares, chunk.steps),
         )
         found = None if failure is None else Failure(*failure)
         return ChunkResult(steps, losses[:steps], norms, penalties[:, 0], found, interrupt)
 
     def _per_layer(self, X: Array) -> list[Array]:
         return [np.empty((len(X), size), self.spec.dtype) for size in self.spec.sizes[1:]]
+
+
+def _native_front(module: Any, spec: Spec) -> Any:
+    front, embedding = spec.front, spec.embedding
+    columns = () if front is None else front.columns
+    frequencies, width = (0, 1) if embedding is None else (embedding.frequencies, embedding.width)
+    return module.Front(list(columns), frequencies, width, spec.scaling)
+
+
+def _by_step(shares: float | Array, steps: int) -> Array | None:
+    """A number for each step, or None where all are 1."""
+    if isinstance(shares, float) and shares == 1.0:
+        return None
+    return np.ascontiguousarray(np.broadcast_to(shares, steps), dtype=np.float64)
 
 
 def _native_rule(rule: UpdateRule) -> Any:

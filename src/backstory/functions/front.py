@@ -113,7 +113,7 @@ class Periodic:
     ----------
     frequencies : int >= 1
         Cosines of each column.
-    width : int >= 2
+    width : int from 2 to 64
         Numbers that each column becomes, itself among them.
     sigma : float > 0
         How fast the cosines begin to turn; the columns are meant to be scaled to about 1.
@@ -143,8 +143,8 @@ class Periodic:
     columns: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("frequencies", 1), ("width", 2)):
-            object.__setattr__(self, name, _whole(name, getattr(self, name), least))
+        object.__setattr__(self, "frequencies", _whole("frequencies", self.frequencies, 1))
+        object.__setattr__(self, "width", _whole("width", self.width, 2, 64))
         object.__setattr__(self, "sigma", number_within("Periodic", "sigma", self.sigma, "(0, inf)"))
         if self.columns is not None:
             object.__setattr__(self, "columns", _columns(self.columns))
@@ -170,13 +170,14 @@ class Periodic:
         return cls(data["frequencies"], data["width"], data["sigma"], data["columns"])
 
 
-def _whole(name: str, value: Any, least: int) -> int:
+def _whole(name: str, value: Any, least: int, most: int | None = None) -> int:
     try:
         number = None if isinstance(value, bool | str) or int(value) != value else int(value)
     except (TypeError, ValueError, OverflowError):
         number = None
-    if number is None or number < least:
-        raise ConfigurationError(f"The '{name}' parameter of Periodic must be an integer >= {least}. Got {value!r}.")
+    if number is None or number < least or (most is not None and number > most):
+        wanted = f"an integer >= {least}" if most is None else f"an integer from {least} to {most}"
+        raise ConfigurationError(f"The '{name}' parameter of Periodic must be {wanted}. Got {value!r}.")
     return number
 
 

@@ -13,13 +13,17 @@ from backstory.data.frame import MISSING
 from backstory.expressions import Call, to_c, to_text, walk
 from backstory.expressions.c import DOUBLE, HELPERS, SINGLE, c_number
 from backstory.functions import Activation
+from backstory.functions.front import ANGLE, BLENDED, WAVE, written
 from backstory.interop.c_text import c_name, c_string, comment, quoted, wrapped
 from backstory.interop.encoding import PRESSED, codes, inputs, scaled
 from backstory.interop.trained import Trained
 
 Array = NDArray[Any]
 
-_NAMES = ("classes", "code", "dense", "encode", "find", "missing", "predict", "pressed", "put", "same")
+_NAMES = (
+    *("classes", "code", "dense", "encode", "find", "missing", "predict", "pressed", "put", "same"),
+    *("front", "starts", "frequency", "phase", "mix", "shift", "scale"),
+)
 """What functions and constants of the file are called, after its name."""
 _SOFTMAX = """\
 static void {name}(real *z, long n)
@@ -110,7 +114,7 @@ class _Program:
             if row in found or row.name == "identity":
                 continue
             plain = re.sub(r"\W", "_", row.name, flags=re.ASCII)
-            while plain in taken or re.fullmatch(r"(w|b|codes|inputs|texts)\d+", plain):
+            while plain in taken or re.fullmatch(r"(w|b|alpha|codes|inputs|texts)\d+", plain):
                 plain += "_"
             taken.add(plain)
             found[row] = f"{self.name}_{plain}"
@@ -134,6 +138,7 @@ class _Program:
         yield _DENSE.format(
             name=self.name, b_parameter=", const real *b" if biases else "", b="b[j]" if biases else "0"
         )
+        yield from self.front()
         yield from self.raw()
         yield from self.predict()
 
@@ -181,6 +186,13 @@ class _Program:
             yield self.array(f"w{layer}", W)
             if b is not None:
                 yield self.array(f"b{layer}", b)
+        embedding, scale, alphas = self.trained.others
+        for name, values in () if embedding is None else zip(embedding._fields, embedding, strict=True):
+            yield self.array(name, values)
+        if scale is not None:
+            yield self.array("scale", scale)
+        for layer, alpha in enumerate(alphas, start=1):
+            yield self.array(f"alpha{layer}", alpha)
 
     def array(self, name: str, values: Array) -> str:
         """A constant array of numbers of the network's dtype."""
@@ -207,25 +219,68 @@ class _Program:
         value = to_c(row.value, self.suffix, prefix=f"{self.name}_")
         return f"{title}\nstatic real {name}(real z)\n{{\n    return {value};\n}}\n"
 
+    def front(self) -> Iterator[str]:
+        """The function from the network's inputs x to what the first layer reads."""
+        front, embedding, name = self.trained.spec.front, self.trained.others.embedding, self.name
+        if front is None:
+            return
+        starts = f"{name}_starts"
+        yield f"static const long {starts}[{front.n_in + 1}] = {{ {', '.join(map(str, front.starts))} }};\n"
+        yield f"static void {name}_front(const real *inputs, real *out)"
+        yield "{"
+        yield f"    long {'c, e = 0, k, m' if embedding is not None else 'c'};"
+        yield f"    for (c = 0; c < {front.n_in}; c++) {{"
+        yield f"        out[{starts}[c]] = inputs[c];"
+        if embedding is not None:
+            k, m = embedding.mix.shape[1:]
+            frequency, phase = (f"{name}_{array}[e * {k} + k]" for array in ("frequency", "phase"))
+            angle = ANGLE.value
+            wave = to_c(written(WAVE.expression, angle=angle), self.suffix, prefix=f"{name}_")
+            yield f"        if ({starts}[c + 1] - {starts}[c] > 1) {{"
+            yield f"            real x = inputs[c], *to = out + {starts}[c] + 1;"
+            yield f"            for (m = 0; m < {m}; m++) to[m] = {name}_shift[e * {m} + m];"
+            yield f"            for (k = 0; k < {k}; k++) {{"
+            yield f"                real frequency = {frequency}, phase = {phase};"
+            yield f"                real wave = {wave};"
+            yield f"                for (m = 0; m < {m}; m++) to[m] += {name}_mix[(e * {k} + k) * {m} + m] * wave;"
+            yield "            }"
+            yield "            e++;"
+            yield "        }"
+        yield "    }"
+        if self.trained.others.scale is not None:
+            yield f"    for (c = 0; c < {front.n_out}; c++) out[c] *= {name}_scale[c];"
+        yield "}\n"
+
     def predict(self) -> Iterator[str]:
         """The function itself: every layer after the one before."""
         name, spec = self.name, self.trained.spec
         yield f"void {name}_predict(const double *x, double *out)"
         yield "{"
-        for layer, size in enumerate(spec.sizes):
+        for layer, size in enumerate(spec.widths):
             yield f"    real a{layer}[{size}];"
+        first = "a0" if spec.front is None else "inputs"
+        if spec.front is not None:
+            yield f"    real inputs[{spec.n_in}];"
         yield "    long j;"
         if self.columns:
-            yield f"    {name}_encode(x, a0);"
+            yield f"    {name}_encode(x, {first});"
         else:
-            yield f"    for (j = 0; j < {spec.n_in}; j++) a0[j] = (real)x[j];"
+            yield f"    for (j = 0; j < {spec.n_in}; j++) {first}[j] = (real)x[j];"
+        if spec.front is not None:
+            yield f"    {name}_front(inputs, a0);"
         for layer, (size_in, size_out, row) in enumerate(
-            zip(spec.sizes, spec.sizes[1:], spec.activations, strict=False), start=1
+            zip(spec.widths, spec.widths[1:], spec.activations, strict=False), start=1
         ):
             b = f", {name}_b{layer}" if spec.biases else ""
             yield f"    {name}_dense(a{layer - 1}, {size_in}, {name}_w{layer}{b}, a{layer}, {size_out});"
             if row.couples:
                 yield f"    {self.functions[row]}(a{layer}, {size_out});"
+            elif layer <= len(self.trained.others.alphas):
+                z, plain = f"a{layer}[j]", self.functions.get(row)
+                yield f"    for (j = 0; j < {size_out}; j++) {{"
+                yield f"        real alpha = {name}_alpha{layer}[j], z = {z}, f = {f'{plain}(z)' if plain else 'z'};"
+                yield f"        {z} = {to_c(BLENDED.value, self.suffix, prefix=f'{name}_')};"
+                yield "    }"
             elif row in self.functions:
                 yield f"    for (j = 0; j < {size_out}; j++) a{layer}[j] = {self.functions[row]}(a{layer}[j]);"
         yield f"    for (j = 0; j < {spec.n_out}; j++) out[j] = {self.restored(f'a{spec.n_layers}[j]')};"

@@ -13,7 +13,9 @@ from backstory.data.columns import Number
 from backstory.data.frame import MISSING
 from backstory.errors import ConfigurationError
 from backstory.functions import Activation
+from backstory.functions.front import BLENDED
 from backstory.interop.encoding import PRESSED, codes, inputs, scaled
+from backstory.interop.onnx_front import through_front
 from backstory.interop.onnx_graph import Graph
 from backstory.interop.trained import Head, Trained
 
@@ -152,11 +154,18 @@ class _Model:
 
     def layers(self, a: str) -> str:
         """The outputs of the last layer, from the inputs of the first."""
-        graph = self.graph
+        graph, alphas = self.graph, self.trained.others.alphas
+        if self.trained.spec.front is not None:
+            graph.prefix = "front/"
+            a = through_front(graph, self.trained, a)
         for layer, (W, b, row) in enumerate(self.trained.layers, start=1):
             graph.prefix = f"layer{layer}/"
             inputs = [a, graph.constant(W, f"w{layer}"), *([] if b is None else [graph.constant(b, f"b{layer}")])]
-            a = self.activation(row, graph.add("Gemm", *inputs, name=f"z{layer}"))
+            z = graph.add("Gemm", *inputs, name=f"z{layer}")
+            a = self.activation(row, z)
+            if layer <= len(alphas):
+                alpha = graph.constant(alphas[layer - 1], f"alpha{layer}")
+                a = graph.expression(BLENDED.value, {"alpha": alpha, "z": z, "f": a})
         graph.prefix = ""
         return a
 

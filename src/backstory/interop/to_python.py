@@ -14,13 +14,25 @@ from backstory.data.columns import Number
 from backstory.data.frame import MISSING
 from backstory.expressions import to_guarded_python, to_python, to_text
 from backstory.functions import ACTIVATIONS, Activation
+from backstory.functions.front import ANGLE, BLENDED, SCALED, WAVE, written
 from backstory.interop.encoding import PRESSED, codes, inputs, scaled
 from backstory.interop.trained import Trained
 
 Array = NDArray[Any]
 
 _WIDTH = 110
-_TAKEN = {*dir(builtins), *keyword.kwlist, "math", "predict", "encode", "row", "value", "each", "missing", *"abwxyzW"}
+_TAKEN = {
+    *dir(builtins),
+    *keyword.kwlist,
+    "math",
+    "predict",
+    "encode",
+    "row",
+    "value",
+    "each",
+    "missing",
+    *"abcfmoswxyzW",
+}
 _SOFTMAX = '''\
 def {name}(z):
     """Positive numbers whose sum is 1: exp(z) / sum of exp(z)."""
@@ -104,11 +116,50 @@ class _Program:
             yield from constant(f"W{layer}", (row(column) for column in W.T))
             if b is not None:
                 yield from constant(f"B{layer}", map(number, b))
+        yield from self.other_constants()
         for source in (*self.helpers.values(), *self.sources):
             yield f"\n{source}"
+        if self.trained.spec.front is not None:
+            yield self.front()
         if self.trained.table is not None:
             yield from self.raw()
         yield from self.predict()
+
+    def other_constants(self) -> Iterator[str]:
+        """Parameters that are not of dense layers."""
+        embedding, scale, alphas = self.trained.others
+        if embedding is not None and self.trained.spec.front is not None:
+            yield "# The columns that are embedded, and for each its frequencies, phases, mixtures and shifts."
+            yield from constant("EMBEDDED", map(str, self.trained.spec.front.columns))
+            yield from constant("FREQUENCY", map(row, embedding.frequency))
+            yield from constant("PHASE", map(row, embedding.phase))
+            yield from constant("MIX", (f"({', '.join(map(row, mix.T))},)" for mix in embedding.mix))
+            yield from constant("SHIFT", map(row, embedding.shift))
+        if scale is not None:
+            yield from constant("SCALE", map(number, scale))
+        for layer, alpha in enumerate(alphas, start=1):
+            yield from constant(f"ALPHA{layer}", map(number, alpha))
+
+    def front(self) -> str:
+        """The function from the network's inputs to what the first layer reads."""
+        wave = to_python(written(WAVE.expression, angle=ANGLE.value))
+        lines = [
+            "",
+            "def _front(row):",
+            "    out = []",
+            "    for column, x in enumerate(row):",
+            "        out.append(x)",
+        ]
+        if self.trained.others.embedding is not None:
+            lines += [
+                "        if column in EMBEDDED:",
+                "            c = EMBEDDED.index(column)",
+                f"            waves = [{wave} for frequency, phase in zip(FREQUENCY[c], PHASE[c])]",
+                "            out += [sum((m * w for m, w in zip(mix, waves)), s) for mix, s in zip(MIX[c], SHIFT[c])]",
+            ]
+        scaled_out = f"[{to_python(SCALED.value)} for scale, column in zip(SCALE, out)]"
+        lines.append(f"    return {'out' if self.trained.others.scale is None else scaled_out}")
+        return "\n".join(lines) + "\n"
 
     def raw(self) -> Iterator[str]:
         """The encoding of raw columns: its constants, and a function."""
@@ -153,6 +204,8 @@ class _Program:
             what = f"Return a list of {self.trained.says}, for a dict from the name of each raw column to its value."
             yield f'    """{what}"""'
             yield "    a = encode(row)"
+        if spec.front is not None:
+            yield "    a = _front(a)"
         for layer, activation in enumerate(spec.activations, start=1):
             if spec.biases:
                 yield f"    z = [sum((w * x for w, x in zip(W, a)), b) for W, b in zip(W{layer}, B{layer})]"
@@ -161,6 +214,9 @@ class _Program:
             function = self.functions.get(activation)
             applied = f"{function}(z)" if activation.couples else f"[{function}(each) for each in z]"
             yield f"    a = {'z' if function is None else applied}"
+            if layer <= len(self.trained.others.alphas):
+                blended = to_python(BLENDED.value)
+                yield f"    a = [{blended} for alpha, z, f in zip(ALPHA{layer}, z, a)]"
         if table is not None and self.trained.classes is None:
             aim = table.aim
             yield f"    a = [y * {number(aim.scale)} + {number(aim.mean)} for y in a]"

@@ -10,6 +10,7 @@ from typing import Any
 from backstory.errors import ConfigurationError
 from backstory.functions import ACTIVATIONS, Activation
 from backstory.interop.torch_formula import formula_class
+from backstory.interop.torch_front import part_classes
 from backstory.interop.trained import Trained
 
 _MODULES: Mapping[str, Callable[[Any, dict[str, float]], Any]] = MappingProxyType(
@@ -55,22 +56,29 @@ def library() -> Any:
 
 
 def module(trained: Trained) -> Any:
-    """A ``torch.nn.Sequential`` of Linear layers and activations with the same outputs; see `Network.to_torch`."""
+    """A ``torch.nn.Sequential`` of Linear layers, activations and other parts; see `Network.to_torch`."""
     torch = library()
     parts: list[Any] = []
-    for W, b, row in trained.layers:
+    front, others = trained.spec.front, trained.others
+    if front is not None:
+        parts.append(part_classes()[0](front, others.embedding, others.scale))
+    for layer, (W, b, row) in enumerate(trained.layers):
         linear = torch.nn.Linear(*W.shape, bias=b is not None, dtype=getattr(torch, trained.spec.dtype))
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(W.T.copy()))
             if b is not None:
                 linear.bias.copy_(torch.from_numpy(b.copy()))
         parts.append(linear)
-        if row.name != "identity":
+        if layer < len(others.alphas):
+            parts.append(part_classes()[1](_activation(torch, row), others.alphas[layer]))
+        elif row.name != "identity":
             parts.append(_activation(torch, row))
     return torch.nn.Sequential(*parts)
 
 
 def _activation(torch: Any, row: Activation) -> Any:
+    if row.name == "identity":
+        return torch.nn.Identity()
     if row.name in _MODULES and (row.name not in _FIXED or row == ACTIVATIONS[row.name]):
         return _MODULES[row.name](torch.nn, dict(row.parameters))
     return formula_class()(row)

@@ -14,7 +14,7 @@ from backstory.data.table import Table
 from backstory.errors import ConfigurationError, unknown
 from backstory.functions import Activation
 from backstory.functions.domains import UNIT
-from backstory.network.parameters import views
+from backstory.network.parameters import Others, other_views, views
 from backstory.network.spec import DTYPES, Spec
 
 Array = NDArray[Any]
@@ -67,6 +67,11 @@ class Trained:
         """Weights (n_in, n_out), biases (n_out,) or None, and activation of each layer."""
         weights, biases = views(self.spec, self.parameters)
         return list(zip(weights, biases or [None] * len(weights), self.spec.activations, strict=True))
+
+    @property
+    def others(self) -> Others:
+        """The parameters that are not of dense layers."""
+        return other_views(self.spec, self.parameters)
 
     @property
     def head(self) -> Head:

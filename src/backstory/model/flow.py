@@ -14,7 +14,7 @@ from backstory.engine.reference import NUMPY, activate, dense, loss_of_rows
 from backstory.errors import ConfigurationError
 from backstory.expressions import evaluate
 from backstory.functions import Activation
-from backstory.model.stories import Rows, read_rows
+from backstory.model.stories import PARAMETERS, Rows, read_rows
 from backstory.story.address import read_address
 from backstory.story.chain import shown
 
@@ -259,7 +259,7 @@ def sample_gradients(net: Network, X: Any, y: Any, weight: str) -> SampleGradien
     """Work out the derivative of each row's own loss by one parameter; see `Network.sample_gradients`."""
     rows = read_rows(net, X, y)
     address = rows.row(0).check(weight)
-    if address.letter not in ("w", "b"):
+    if address.letter not in PARAMETERS:
         raise ConfigurationError(f"{weight!r} is no parameter. Write w1[2->0] for a weight, b1[0] for a bias.")
     gradients = rows.gradients_of_rows(address)
     order = np.argsort(-np.abs(gradients), kind="stable")

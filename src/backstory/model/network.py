@@ -357,7 +357,6 @@ class Network:
         from backstory.model.stories import explain
 
         self._refuse_folded("A story")
-        self._refuse_parts("A story")
         chosen = None if optimizer is None else read_optimizer(optimizer)
         if isinstance(chosen, LBFGS):
             raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use SGD, or Adam.")
@@ -454,7 +453,6 @@ class Network:
         from backstory.model.flow import sample_gradients
 
         self._refuse_folded("Gradients by row")
-        self._refuse_parts("Gradients by row")
         return self._memory.turns.read(lambda: sample_gradients(self, X, y, weight))
 
     def explain_layer(self, layer: int) -> LayerStory:
@@ -932,7 +930,6 @@ class Network:
         """The plain parts that every export reads, in another dtype where one is given."""
         from backstory.interop.trained import Trained
 
-        self._refuse_parts("An export")
         classes = None if self.classes is None else tuple(self.classes)
         trained = Trained(self.spec, self.parameters, self.seed, classes, self.table, self.folded)
         return trained if dtype is None else trained.astype(dtype)

@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backstory.engine.reference import Engine, activate, dense, layer_arrays, loss_of_rows
+from backstory.engine.parts import blend, through_front
+from backstory.engine.reference import NUMPY, Engine, activate, dense, layer_arrays, loss_of_rows, named_arrays
 from backstory.errors import ConfigurationError
 from backstory.expressions import Name, evaluate, substitute
+from backstory.model.front import first_values, front_part
 from backstory.model.stale import stale as stale_step
 from backstory.model.updates import STALE_OF_WHAT, told_update
+from backstory.network.parameters import Others, other_views
 from backstory.story.address import Address, read_address
+from backstory.story.front import FRONT_PARAMETERS
 from backstory.story.network_graph import LOSS, LOSS_OF_A_ROW, Row, network_graph
 from backstory.story.quantity import read_quantity
 from backstory.story.story import Batch, PenaltyTerm, Story, Update, strongest_row
+from backstory.training.groups import factors
 from backstory.training.optimizers import Optimizer
 
 if TYPE_CHECKING:
@@ -64,14 +69,20 @@ class Rows:
                 values[0, held[0].unit] = held[1]
             return values
 
-        a = put("x", 0, self.X[row : row + 1])
-        zs, activations = [a[0]], [a[0]]
+        alphas = self.others.alphas
         with np.errstate(all="ignore"):
+            a = put("x", 0, self.X[row : row + 1])
+            if self.net.spec.front is not None:
+                a = first_values(self.net.spec.front, self.others, a[0], held)["out"][None]
+            zs, activations = [a[0]], [a[0]]
             for layer, (W, b) in enumerate(self.layers, start=1):
                 if held is not None and held[0].layer == layer and held[0].letter in ("w", "b"):
                     W, b = _with_parameter(W, b, *held)
                 z = put("z", layer, dense(a, W, b)[0])
-                a = put("a", layer, activate(self.net.spec.activations[layer - 1], z)[0])
+                f, through_f = activate(self.net.spec.activations[layer - 1], z)
+                if layer <= len(alphas):
+                    f, _ = blend(put("alpha", layer, alphas[layer - 1][None]), z, f, through_f, NUMPY)
+                a = put("a", layer, f)
                 zs.append(z[0])
                 activations.append(a[0])
         return zs, activations
@@ -100,7 +111,7 @@ class Rows:
             return self.layers[layer - 1][1].tolist()  # type: ignore[no-any-return]  # of NumPy
 
         return Row(
-            sizes=spec.sizes,
+            sizes=spec.widths,
             activations=spec.activations,
             loss=spec.loss,
             weights=weights,
@@ -109,15 +120,41 @@ class Rows:
             a=[values.tolist() for values in a],
             y=self.y[row].tolist(),
             loss_value=self.loss_of(z[-1], a[-1], row),
+            front=None if spec.front is None else front_part(spec.front, self.others, self.X[row]),
+            alphas=(lambda layer: self.others.alphas[layer - 1].tolist()) if spec.parametric else None,
         )
 
     def gradients_of_rows(self, address: Address) -> Floats:
         """The derivative of each row's own loss by a parameter, (n,)."""
+        if address.letter not in ("w", "b"):
+            return self._others_of_rows(address)
         delta = self.engine.deltas(self.parameters, self.X, self.y)[address.layer - 1][:, address.unit]
         if address.source is None:
             return np.asarray(delta)
-        before = self.X if address.layer == 1 else self._activations[address.layer - 2]
+        before = self._first if address.layer == 1 else self._activations[address.layer - 2]
         return np.asarray(delta * before[:, address.source])
+
+    @cached_property
+    def others(self) -> Others:
+        return other_views(self.net.spec, self.parameters)
+
+    @cached_property
+    def _first(self) -> Floats:
+        """What the first layer reads, (n, n_0)."""
+        front = self.net.spec.front
+        if front is None:
+            return self.X
+        return through_front(front, named_arrays(self.net.spec, self.parameters), self.X, NUMPY)[0]
+
+    def _others_of_rows(self, address: Address) -> Floats:
+        """The derivative of each row's own loss by a parameter that is not of a dense layer: row by row."""
+        index = flat_index(self.net, address)
+        gradients = (
+            self.engine.loss_and_gradient(self.parameters, self.X[n : n + 1], self.y[n : n + 1])[1][index]
+            for n in range(len(self.X))
+        )
+        found = np.fromiter(gradients, dtype=np.float64, count=len(self.X))
+        return found
 
     @cached_property
     def _activations(self) -> tuple[Any, ...]:
@@ -143,7 +180,17 @@ class Rows:
         slots, steps = self.state(optimizer)
         state = {name: float(slot[index]) for name, slot in slots.items()}
         value = float(self.parameters[index])
-        return told_update(optimizer, state, steps, value, gradient, loss, whole, address.letter == "w")
+        is_weight = address.letter == "w"
+        return told_update(
+            optimizer, state, steps, value, gradient, loss, whole, is_weight, self._factors(address, optimizer)
+        )
+
+    def _factors(self, address: Address, optimizer: Optimizer) -> tuple[float, float] | None:
+        """What the network's parametrization multiplies a parameter's rate and decay by."""
+        rates, decays = factors(self.net.spec, optimizer.rule())
+        names = [name for name, _, _ in self.net.spec.layout]
+        array = names.index(f"{address.letter}{address.layer or ''}")
+        return (rates[array], decays[array]) if rates else None
 
 
 def explain(
@@ -163,7 +210,7 @@ def explain(
     of, by = read_quantity(quantity, LOSS, _is_name)
     by, of = str(read_address(by) or by), str(read_address(of) or of)
     address = read_address(by)
-    is_parameter = of == LOSS and address is not None and address.letter in ("w", "b")
+    is_parameter = of == LOSS and address is not None and address.letter in PARAMETERS
     if is_parameter and n > 1:
         network_graph(rows.row(0), by)  # the address is one of this network's
     batch = _batch(rows, address, row) if is_parameter and n > 1 and address is not None else None
@@ -179,9 +226,15 @@ def explain(
         if stale:
             raise ConfigurationError(STALE_OF_WHAT)
         return story
+    if stale:
+        net._refuse_parts("A step with weights already updated")
     if chosen is not None:
         story = dataclasses.replace(story, update=rows.told_update(address, story.value, chosen))
     return dataclasses.replace(story, stale=stale_step(rows, address, story, chosen)) if stale else story
+
+
+PARAMETERS = ("w", "b", "alpha", *FRONT_PARAMETERS)
+"""The letters of addresses that are parameters."""
 
 
 def read_rows(net: Network, X: Any, y: Any) -> Rows:
@@ -209,8 +262,8 @@ def _with_parameter(W: Any, b: Any, address: Address, value: float) -> tuple[Any
 def flat_index(net: Network, address: Address) -> int:
     """Where a parameter stands in the flat array."""
     offsets = {name: (start, shape) for name, start, shape in net.spec.layout}
-    start, shape = offsets[f"{address.letter}{address.layer}"]
-    return start + (address.unit if address.source is None else address.source * shape[1] + address.unit)
+    start, shape = offsets[f"{address.letter}{address.layer or ''}"]
+    return start + int(np.ravel_multi_index(address.indices, shape))
 
 
 def _batch(rows: Rows, address: Address, row: int | None) -> Batch:

@@ -98,6 +98,7 @@ def told_update(
     loss: float,
     whole: Mapping[str, float],
     is_weight: bool,
+    factors: tuple[float, float] | None = None,
 ) -> Update:
     """Evaluate an optimizer's formulas for one parameter and keep every line.
 
@@ -114,8 +115,13 @@ def told_update(
         `gradient_norm_squared` and `gradient_max` of all parameters, which some rules use.
     is_weight : bool
         Weights decay, biases do not.
+    factors : (float, float), optional
+        What the parameter's rate is multiplied by, and its decay whether or not it is a weight.
     """
     values = {**_known(optimizer, state, step, value, gradient, is_weight), "loss": loss, **whole}
+    if factors is not None:
+        values["learning_rate"] *= factors[0]
+        values["decay"] = optimizer.rule().weight_decay * factors[1]
     lines: list[Line] = []
     for name, formula in optimizer.rule().assignments:
         numbers: dict[str, Expr] = {each: rounded(values[each]) for each in names(formula) if each in values}

@@ -11,10 +11,12 @@ from functools import cached_property
 from backstory.errors import ConfigurationError
 from backstory.expressions import Call, Expr, Name, Number, evaluate, names, parse, simplify, substitute
 from backstory.functions.activation import Activation
+from backstory.functions.front import BLENDED, written
 from backstory.functions.loss import Loss
 from backstory.functions.rows import constants
 from backstory.story.address import Address, read_address
 from backstory.story.chain import ELLIPSIS, added
+from backstory.story.front import FRONT_PARAMETERS, ORDER, FrontPart
 from backstory.story.graph import EdgeKind, Graph, NodeKind
 
 LOSS, LOSS_OF_A_ROW = "L", "L_n"
@@ -57,6 +59,20 @@ class Row:
     y: Values = field(repr=False)
     loss_value: float
     scale: Fraction = Fraction(1)
+    front: FrontPart | None = None
+    alphas: Callable[[int], Values] | None = field(default=None, repr=False)
+
+    def name(self, layer: int, unit: int) -> str:
+        """Return what a unit's value is called; of layer 0 what the first layer reads."""
+        if layer:
+            return f"a{layer}[{unit}]"
+        return f"{'x' if self.front is None else self.front.letter}[{unit}]"
+
+    def alpha(self, layer: int, unit: int) -> float | None:
+        """Return the alpha of a hidden unit with a parametric activation."""
+        if self.alphas is None or not 1 <= layer < self.n_layers:
+            return None
+        return float(self.alphas(layer)[unit])
 
     @property
     def n_layers(self) -> int:
@@ -76,9 +92,12 @@ class Row:
                 return float(self.z[address.layer][address.unit])
             case "a":
                 return float(self.a[address.layer][address.unit])
-            case "x":
-                return float(self.a[0][address.unit])
-        return float(self.y[address.unit])
+            case "alpha":
+                assert self.alphas is not None
+                return float(self.alphas(address.layer)[address.unit])
+            case "y":
+                return float(self.y[address.unit])
+        return float(self.a[0][address.unit]) if self.front is None else self.front.value(address)
 
     def check(self, text: str) -> Address:
         """Read an address and see that the network has it.
@@ -95,7 +114,11 @@ class Row:
                 "unit 0, b1[0] for a bias, z1[0] or a1[0] for a unit, x[0] for an input, y[0] for a target, L for the "
                 "loss."
             )
-        first = 0 if address.letter in "xy" else 1
+        if address.letter in ORDER:
+            return self._check_first(text, address)
+        if address.letter == "alpha" and (self.alphas is None or address.layer >= self.n_layers):
+            raise ConfigurationError(f"{text!r}: only hidden units of a network with parametric=True have an alpha.")
+        first = 0 if address.letter == "y" else 1
         if not first <= address.layer <= self.n_layers:
             layers = "1" if self.n_layers == 1 else f"1 to {self.n_layers}"
             raise ConfigurationError(f"{text!r}: the network has layers {layers}, the input being layer 0.")
@@ -109,13 +132,23 @@ class Row:
             raise ConfigurationError(f"{text!r}: layer {address.layer - 1} has units 0 to {last}.")
         return address
 
+    def _check_first(self, text: str, address: Address) -> Address:
+        """See that there is such an input, or such a quantity before the first layer."""
+        if address.letter == "x" and self.front is None:
+            if address.unit >= self.sizes[0]:
+                raise ConfigurationError(f"{text!r}: layer 0 has units 0 to {self.sizes[0] - 1}.")
+            return address
+        shape = () if self.front is None else self.front.shape(address.letter)
+        if not shape:
+            raise ConfigurationError(f"{text!r}: the network has no {address.letter}.")
+        if any(index >= most for index, most in zip(address.indices, shape, strict=True)):
+            ranges = ", ".join(f"0 to {most - 1}" for most in shape)
+            raise ConfigurationError(f"{text!r}: the indices of {address.letter} go from {ranges}.")
+        return address
+
 
 def _z(layer: int, unit: int) -> str:
     return f"z{layer}[{unit}]"
-
-
-def _a(layer: int, unit: int) -> str:
-    return f"a{layer}[{unit}]" if layer else f"x[{unit}]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,8 +178,19 @@ class NetworkGraph(Graph):
                 row = self.row.activations[address.layer - 1]
                 if row.couples:
                     return _softmax_definition(address.layer, address.unit, self.row.sizes[address.layer])
-                return Call(row.name, (Name(_z(address.layer, address.unit)),))
-        return None
+                return self._parametric(address, BLENDED.expression) or self._plain(address)
+        return None if self.row.front is None else self.row.front.definition(address)
+
+    def _plain(self, address: Address) -> Expr:
+        """Return f(z) of a unit."""
+        return Call(self.row.activations[address.layer - 1].name, (Name(_z(address.layer, address.unit)),))
+
+    def _parametric(self, address: Address, expr: Expr) -> Expr | None:
+        """Return a formula of parametric activations for one unit; None for a unit without an alpha."""
+        layer, unit = address.layer, address.unit
+        if self.row.alpha(layer, unit) is None:
+            return None
+        return written(expr, alpha=f"alpha{layer}[{unit}]", z=_z(layer, unit), f=self._plain(address))
 
     def among(self, name: str, way: Collection[str]) -> Expr:
         address = read_address(name)
@@ -188,12 +232,15 @@ class NetworkGraph(Graph):
             return self._loss_slope(start)
         if end.letter == "a":
             return self._activation_slope(start, end)
+        if end.letter in ORDER:
+            assert self.row.front is not None
+            return self.row.front.local(source, end)
         match start.letter:
             case "b":
                 return Number(1)
             case "w":
                 assert start.source is not None
-                return Name(_a(start.layer - 1, start.source))
+                return Name(self.row.name(start.layer - 1, start.source))
         return Name(str(Address("w", end.layer, end.unit, start.unit)))
 
     def node_kind(self, name: str) -> NodeKind:
@@ -207,8 +254,10 @@ class NetworkGraph(Graph):
         assert start is not None
         if end is None:
             return "loss derivative"
-        if end.letter == "a":
+        if end.letter == "a" and start.letter != "alpha":
             return "activation derivative"
+        if end.letter in ORDER or start.letter == "alpha":
+            return "derivative"
         return {"b": "constant", "w": "input"}.get(start.letter, "weight")  # type: ignore[return-value]
 
     def may_divide(self, target: str) -> bool:
@@ -219,7 +268,7 @@ class NetworkGraph(Graph):
         if address is None or address.letter != "a":
             return None
         row = self.row.activations[address.layer - 1]
-        return None if row.couples else row
+        return None if row.couples or self.row.alpha(address.layer, address.unit) is not None else row
 
     def kink(self, source: str, target: str) -> str:
         start, loss = read_address(source), self.row.loss
@@ -252,7 +301,7 @@ class NetworkGraph(Graph):
         layer, unit, n_in = address.layer, address.unit, self.row.sizes[address.layer - 1]
 
         def term(k: int) -> Expr:
-            return Name(str(Address("w", layer, unit, k))) * Name(_a(layer - 1, k))
+            return Name(str(Address("w", layer, unit, k))) * Name(self.row.name(layer - 1, k))
 
         asked = read_address(around) if around else None
         if n_in <= _SHOWN_TERMS:
@@ -271,7 +320,7 @@ class NetworkGraph(Graph):
         loss, n_out, layer = self.row.loss, self.row.sizes[-1], self.row.n_layers
         formula = substitute(loss.expression, {"y": loss.smoothed(n_out)})
         formula = scaled(substitute(formula, constants(loss.parameters, n_out=n_out)), self.row.scale)
-        return substitute(formula, {"a": Name(_a(layer, j)), "y": Name(f"y[{j}]")})
+        return substitute(formula, {"a": Name(self.row.name(layer, j)), "y": Name(f"y[{j}]")})
 
     def _loss_definition(self, around: str | None) -> Expr:
         """Return the loss as a sum over the outputs; of a long sum the term of `around` between ellipses."""
@@ -285,19 +334,30 @@ class NetworkGraph(Graph):
 
     def _loss_slope(self, start: Address) -> Expr:
         unit, layer = start.unit, self.row.n_layers
-        here: dict[str, Expr] = {"a": Name(_a(layer, unit)), "z": Name(_z(layer, unit)), "y": Name(f"y[{unit}]")}
+        here: dict[str, Expr] = {
+            "a": Name(self.row.name(layer, unit)),
+            "z": Name(_z(layer, unit)),
+            "y": Name(f"y[{unit}]"),
+        }
         slope = self.fused_slope if start.letter == "z" else self.row.loss.slope(self.row.sizes[-1])
         return substitute(scaled(slope, self.row.scale), here)
 
     def _activation_slope(self, start: Address, end: Address) -> Expr:
         row = self.row.activations[end.layer - 1]
-        a = Name(_a(end.layer, end.unit))
+        a = Name(self.row.name(end.layer, end.unit))
         if row.couples:
-            return a * (1 - a) if start.unit == end.unit else -(a * Name(_a(end.layer, start.unit)))
+            return a * (1 - a) if start.unit == end.unit else -(a * Name(self.row.name(end.layer, start.unit)))
+        if start.letter == "alpha" and (slope := self._parametric(end, BLENDED.slope("alpha"))) is not None:
+            return slope
+        whole = BLENDED.slope("z") + BLENDED.slope("f") * row.slope
+        if (slope := self._parametric(end, written(whole, a="f"))) is not None:
+            return slope
         return substitute(row.slope, {"a": a, "z": Name(_z(start.layer, start.unit))})
 
 
 _NODE_KINDS: dict[str, NodeKind] = {
+    **dict.fromkeys((*FRONT_PARAMETERS, "alpha"), "weight"),
+    **dict.fromkeys(("angle", "wave", "e", "s"), "quantity"),
     "w": "weight",
     "b": "bias",
     "x": "input",
@@ -367,6 +427,15 @@ class _Builder:
         self.values[str(start)] = row.value(start)
         units: Sequence[int] = [start.unit]
         layer = start.layer
+        if row.front is not None and start.letter in ORDER:
+            units = self.through_front(row.front, start)
+        if start.letter == "alpha":
+            z = float(row.z[layer][start.unit])
+            f = float(evaluate(row.activations[layer - 1].value, {"z": z}))
+            self.put(_z(layer, start.unit), z)
+            here = {"alpha": float(self.values[str(start)]), "z": z, "f": f}
+            self.out[str(start)] = [(row.name(layer, start.unit), float(evaluate(BLENDED.slope("alpha"), here)))]
+            self.put(row.name(layer, start.unit), float(row.a[layer][start.unit]))
         if start.letter in ("w", "b"):
             number = 1.0 if start.source is None else float(row.a[layer - 1][start.source])
             self.out[str(start)] = [(_z(layer, start.unit), number)]
@@ -379,31 +448,62 @@ class _Builder:
         self.to_loss(units, graph)
         return graph
 
+    def put(self, name: str, value: float) -> None:
+        """Put down a quantity."""
+        self.values[name] = value
+
+    def through_front(self, front: FrontPart, start: Address) -> list[int]:
+        """Go from a quantity before the first layer to what that reads; return which of it are reached."""
+        reached = {start}
+        for letter in ORDER[ORDER.index(start.letter) :]:
+            for address in sorted((each for each in reached if each.letter == letter), key=lambda each: each.indices):
+                self.put(str(address), front.value(address))
+                users = list(front.users(address))
+                reached.update(users)
+                self.out[str(address)] = [(str(user), self._front_number(front, address, user)) for user in users]
+        return sorted(each.unit for each in reached if each.letter == front.letter)
+
+    def _front_number(self, front: FrontPart, source: Address, target: Address) -> float:
+        local = front.local(str(source), target)
+        found = {name: address for name in names(local) if (address := read_address(name)) is not None}
+        return float(evaluate(local, {name: self.row.value(address) for name, address in found.items()}))
+
     def through_weights(self, layer: int, units: Sequence[int]) -> Sequence[int]:
         """Go from units of the layer before to all weighted sums of a layer."""
         weights, targets = self.row.weights(layer), [_z(layer, j) for j in range(self.row.sizes[layer])]
         for k in units:
-            self.out[_a(layer - 1, k)] = list(zip(targets, map(float, weights[k]), strict=True))
+            self.out[self.row.name(layer - 1, k)] = list(zip(targets, map(float, weights[k]), strict=True))
         self.values.update(zip(targets, map(float, self.row.z[layer]), strict=True))
         return range(len(targets))
 
     def through_activation(self, layer: int, units: Sequence[int]) -> Sequence[int]:
         """Go from weighted sums to the activations of the same layer; return the units reached."""
         row = self.row
-        activation, z, a = row.activations[layer - 1], row.z[layer], row.a[layer]
+        activation, a = row.activations[layer - 1], row.a[layer]
         if layer == row.n_layers and self.collapsed:
             return units
         if activation.couples:
             everything = range(row.sizes[layer])
             for k in units:
-                self.out[_z(layer, k)] = [(_a(layer, j), float(a[j]) * ((j == k) - float(a[k]))) for j in everything]
+                self.out[_z(layer, k)] = [
+                    (row.name(layer, j), float(a[j]) * ((j == k) - float(a[k]))) for j in everything
+                ]
             units = everything
         else:
             for j in units:
-                slope = float(evaluate(activation.slope, {"z": float(z[j]), "a": float(a[j])}))
-                self.out[_z(layer, j)] = [(_a(layer, j), slope)]
-        self.values.update((_a(layer, j), float(a[j])) for j in units)
+                self.out[_z(layer, j)] = [(row.name(layer, j), self.slope(layer, j))]
+        self.values.update((row.name(layer, j), float(a[j])) for j in units)
         return units
+
+    def slope(self, layer: int, unit: int) -> float:
+        """Return da/dz of a unit, with its alpha where it has one."""
+        row, activation, alpha = self.row, self.row.activations[layer - 1], self.row.alpha(layer, unit)
+        z, a = float(row.z[layer][unit]), float(row.a[layer][unit])
+        if alpha is None:
+            return float(evaluate(activation.slope, {"z": z, "a": a}))
+        here = {"alpha": alpha, "z": z, "f": float(evaluate(activation.value, {"z": z}))}
+        of_f = float(evaluate(activation.slope, {"z": z, "a": here["f"]}))
+        return float(evaluate(BLENDED.slope("z"), here) + evaluate(BLENDED.slope("f"), here) * of_f)
 
     def to_loss(self, units: Sequence[int], graph: NetworkGraph) -> None:
         """Go from the outputs, or from their weighted sums where the graph is collapsed, to the loss."""
@@ -411,7 +511,7 @@ class _Builder:
         slope = scaled(graph.fused_slope if self.collapsed else row.loss.slope(row.sizes[-1]), row.scale)
         for j in units:
             here = {"a": float(row.a[layer][j]), "y": float(row.y[j]), "z": float(row.z[layer][j])}
-            name = _z(layer, j) if self.collapsed else _a(layer, j)
+            name = _z(layer, j) if self.collapsed else row.name(layer, j)
             self.out[name] = [(self.loss, float(evaluate(slope, here)))]
         self.values[self.loss] = row.loss_value
 

@@ -78,15 +78,15 @@ def _of_layers(story: Story, graph: NetworkGraph) -> Picture:
     steps: dict[tuple[str, str], str] = {}
     start = read_address(story.by)
     for path in story.paths:
-        units = [*dict.fromkeys(_steps(path.nodes, graph.loss_name))]
+        units = [*dict.fromkeys(_steps(path.nodes, graph))]
         steps.update(dict.fromkeys(pairwise(units), ""))
         for address in map(read_address, units):
             if address is not None:
                 lit[address.layer][address.unit] = None
     extra: Node | None = None
-    if start is not None and start.letter in ("w", "b"):
+    if start is not None and start.letter in ("w", "b", "alpha"):
         if start.source is not None:
-            source = str(Address("a" if start.layer > 1 else "x", start.layer - 1, start.source))
+            source = row.name(start.layer - 1, start.source)
             lit[start.layer - 1][start.source] = None
             steps[source, str(Address("a", start.layer, start.unit))] = story.by
         else:
@@ -101,29 +101,30 @@ def _of_layers(story: Story, graph: NetworkGraph) -> Picture:
     return Picture(tuple(columns), tuple(_all_lines(columns, steps)))
 
 
-def _steps(nodes: Sequence[str], loss: str) -> Iterator[str]:
+def _steps(nodes: Sequence[str], graph: NetworkGraph) -> Iterator[str]:
     """Go through the units of a path."""
     for node in nodes:
-        if node == loss:
+        if node == graph.loss_name:
             yield node
-        elif (unit := _unit(node)) is not None:
+        elif (unit := _unit(node, graph)) is not None:
             yield unit
 
 
-def _unit(name: str) -> str | None:
+def _unit(name: str, graph: NetworkGraph) -> str | None:
     """Return the unit that a weighted sum or activation belongs to, as its activation's address."""
     address = read_address(name)
-    if address is None or address.letter in ("w", "b", "y"):
+    if address is None:
         return None
-    return str(Address("a" if address.layer else "x", address.layer, address.unit))
+    if address.letter in ("z", "a"):
+        return str(Address("a", address.layer, address.unit))
+    return name if name == graph.row.name(0, address.unit) else None
 
 
 def _layer(graph: NetworkGraph, layer: int, lit: tuple[int, ...]) -> Column:
     row = graph.row
     n = row.sizes[layer]
     shown = range(n) if n <= _MOST_UNITS else sorted(lit[:_MOST_UNITS] or range(min(n, 3)))
-    letter = "a" if layer else "x"
-    nodes = tuple(Node(str(Address(letter, layer, unit)), float(row.a[layer][unit]), unit in lit) for unit in shown)
+    nodes = tuple(Node(row.name(layer, unit), float(row.a[layer][unit]), unit in lit) for unit in shown)
     title = f"layer {layer}: {row.activations[layer - 1].name}" if layer else "inputs"
     return Column(title, nodes, n - len(nodes))
 

@@ -415,3 +415,38 @@ def test_an_embedding_is_right_at_many_numbers(dtype: str) -> None:
     found, wanted = (net.predict(X, engine=engine) for engine in ENGINES)
     rounding = {"float64": 1e-12, "float32": 2e-3}[dtype]  # of the angle: up to some hundred turns
     assert np.max(np.abs(found - wanted)) < rounding
+
+
+def test_fit_takes_rates_and_decays_by_group() -> None:
+    """Each array moves as it does alone at that rate."""
+    net = a_network("all")
+    X, y = data(net, 8)
+    rates, decays = {"scaling": 6.0, "biases": 0.1, "w2": 0.5}, {"weights": 0.5, "scaling": 2.0}
+    how: dict[str, Any] = {"batch_size": 8, "epochs": 1, "shuffle": False, "progress": False}
+    moved = net.copy()
+    moved.fit(X, y, optimizer=bs.SGD(0.01, weight_decay=0.1), rates=rates, decays=decays, **how)
+    gradient = flat(net.gradients(X, y))
+    for name, at, shape in net.spec.layout:
+        here = slice(at, at + int(np.prod(shape)))
+        rate = 0.01 * rates.get(name, rates.get(group_of(name), 1.0))
+        decay = 0.1 * decays.get(group_of(name), 0.0)
+        wanted = net.parameters[here] * (1 - rate * decay) - rate * gradient[here]
+        assert np.allclose(moved.parameters[here], wanted, rtol=1e-12, atol=1e-14), name
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"rates": {"weigths": 2.0}}, "group of parameters in rates=.*weights"),
+        ({"rates": {"scaling": -1.0}}, r"rates\['scaling'\]"),
+        ({"decays": 0.1}, "decays= must be a dict such as"),
+        ({"rates": {"biases": 0.5}, "optimizer": bs.Rprop()}, "steps of rprop are not proportional"),
+        ({"rates": {"biases": 0.5}, "optimizer": bs.LBFGS()}, "rates cannot be used with it"),
+        ({"rates": {"biases": 0.5}, "shards": 2}, "Training in shards has one rate"),
+    ],
+)
+def test_rates_that_cannot_be_are_refused(how: dict[str, Any], message: str) -> None:
+    net = bs.Network([3, 5, 2], seed=0)
+    X, y = data(net, 8)
+    with pytest.raises(bs.ConfigurationError, match=message):
+        net.fit(X, y, progress=False, **how)

@@ -134,3 +134,21 @@ def test_what_is_not_told_is_refused_by_name() -> None:
     ):
         with pytest.raises(bs.ConfigurationError, match=what):
             ask()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gradients_flow_through_all_of_it(shape: str) -> None:
+    net = a_network(shape)
+    X, y = data(net, 5)
+    flow, gradient = net.gradient_flow(X, y), flat(net, X, y)
+    deltas = net.deltas(X, y, engine="reference")
+    for layer, delta in zip(flow.layers, deltas, strict=True):
+        assert layer.delta == pytest.approx(np.sqrt(np.mean(np.sum(delta**2, axis=1))))
+    for name, at, shape_ in net.spec.layout:
+        norm = np.linalg.norm(gradient[at : at + int(np.prod(shape_))])
+        if name in flow.others:
+            assert flow.others[name] == pytest.approx(norm)
+            assert f"∂L/∂{name}" in str(flow)
+        elif name[0] == "w":
+            assert flow.layers[int(name[1:]) - 1].gradient == pytest.approx(norm)
+    assert len(flow.others) == len([name for name, at, _ in net.spec.layout if at >= net.spec.n_dense])

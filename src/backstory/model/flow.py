@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -84,10 +86,13 @@ class GradientFlow:
     layers : tuple of LayerFlow
         1 ... L.
     n_rows : int
+    others : dict of str to float
+        By array of parameters that is not of a dense layer, such as "scale": norm of its gradient over the batch.
     """
 
     layers: tuple[LayerFlow, ...]
     n_rows: int
+    others: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
@@ -130,6 +135,7 @@ class GradientFlow:
                 }
                 for layer in self.layers
             ],
+            **({"others": dict(self.others)} if self.others else {}),
         }
 
     def plot(self, axes: Axes | None = None) -> Axes:
@@ -182,6 +188,9 @@ class GradientFlow:
                 if units:
                     named = f"unit{'s' if len(units) > 1 else ''} {_listed(units)}"
                     lines += textwrap.wrap(f"{words}: {named} of layer {layer.layer}", 80)
+        if self.others:
+            told = ", ".join(f"|∂L/∂{name}| = {norm:.3g}" for name, norm in self.others.items())
+            lines += ["", *textwrap.wrap(told, 80)]
         return "\n".join(lines)
 
 
@@ -220,10 +229,10 @@ def gradient_flow(net: Network, X: Any, y: Any) -> GradientFlow:
     rows = read_rows(net, X, y)
     spec, layers = net.spec, rows.layers
     with np.errstate(all="ignore"):
-        inputs, zs, activations = [rows.X], [], []
-        for row, (W, b) in zip(spec.activations, layers, strict=True):
+        inputs, zs, activations = [rows.first], [], []
+        for layer, (W, b) in enumerate(layers, start=1):
             zs.append(dense(inputs[-1], W, b)[0])
-            activations.append(activate(row, zs[-1]))
+            activations.append(rows.activate(layer, zs[-1]))
             inputs.append(activations[-1][0])
         _, from_loss = loss_of_rows(spec, zs[-1], rows.y)
         delta = from_loss()
@@ -238,7 +247,7 @@ def gradient_flow(net: Network, X: Any, y: Any) -> GradientFlow:
                 next_size, before = _size(delta), _size(through_weights)
                 delta = activations[layer - 1][1](through_weights)
             size = _size(delta)
-            dead, saturated = _stuck(row, zs[layer - 1], inputs[layer])
+            dead, saturated = _stuck(row, activations[layer - 1][1], zs[layer - 1])
             gradient = inputs[layer - 1].T @ delta / (len(delta) if spec.reduction == "mean" else 1)
             found.append(
                 LayerFlow(
@@ -252,7 +261,10 @@ def gradient_flow(net: Network, X: Any, y: Any) -> GradientFlow:
                     saturated=saturated,
                 )
             )
-    return GradientFlow(tuple(reversed(found)), len(rows.X))
+        flat = rows.engine.loss_and_gradient(rows.parameters, rows.X, rows.y)[1]
+    others = {name: flat[at : at + math.prod(shape)] for name, at, shape in spec.layout if at >= spec.n_dense}
+    norms = {name: float(np.linalg.norm(values)) for name, values in others.items()}
+    return GradientFlow(tuple(reversed(found)), len(rows.X), norms)
 
 
 def sample_gradients(net: Network, X: Any, y: Any, weight: str) -> SampleGradients:
@@ -277,11 +289,11 @@ def _size(values: Floats) -> float:
     return float(np.sqrt(np.mean(np.sum(values**2, axis=1))))
 
 
-def _stuck(row: Activation, z: Floats, a: Floats) -> tuple[Floats, Floats]:
+def _stuck(row: Activation, through: Callable[[Floats], Floats], z: Floats) -> tuple[Floats, Floats]:
     """Return by unit the share of rows in which it is dead, and in which it is saturated."""
     if row.couples:
         return np.zeros(z.shape[1]), np.zeros(z.shape[1])
-    slopes = np.abs(activate(row, z)[1](np.ones_like(z)))
+    slopes = np.abs(through(np.ones_like(z)))
     dead = (slopes == 0) & (len(row.kinks) > 0)
     saturated = (slopes < SATURATED * _steepest(row)) & ~dead
     return dead.mean(axis=0), saturated.mean(axis=0)

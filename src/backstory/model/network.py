@@ -28,7 +28,7 @@ from backstory.network.spec import Spec
 from backstory.training import arguments, lbfgs
 from backstory.training.callbacks import read_callbacks, read_early_stopping
 from backstory.training.checkpoints import read_checkpoint
-from backstory.training.groups import factors
+from backstory.training.groups import DECAYS, factors, read_factors
 from backstory.training.history import History
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
 from backstory.training.schedules import Plan, Schedule, count, flag, shares
@@ -422,7 +422,6 @@ class Network:
         from backstory.model.flow import gradient_flow
 
         self._refuse_folded("The flow of gradients")
-        self._refuse_parts("The flow of gradients")
         return self._memory.turns.read(lambda: gradient_flow(self, X, y))
 
     def sample_gradients(self, X: Any, y: Any, weight: str) -> SampleGradients:
@@ -613,6 +612,8 @@ class Network:
         class_weight: Any = None,
         clip: Any = None,
         freeze: Iterable[str] = (),
+        rates: Any = None,
+        decays: Any = None,
         threads: int | None = None,
         callbacks: Any = (),
         metrics: Any = None,
@@ -651,6 +652,11 @@ class Network:
             A bound on the gradient's norm, or ``Clip(norm=..., value=...)``.
         freeze : names such as ("b1", "w2")
             Arrays that training leaves alone.
+        rates : dict of str to float >= 0, optional
+            What the learning rate is multiplied by, for a group of parameters ("weights", "biases", "embedding",
+            "scaling", "activation") or for one array ("w1", "scale"), which goes before its group.
+        decays : dict of str to float >= 0, optional
+            What the optimizer's weight decay is multiplied by likewise; 1 for weights and 0 for all else unless given.
         threads : int, optional
             At most so many; by default as many as affinity, cgroup quota and OMP_NUM_THREADS allow.
         callbacks : functions of an Event, EveryEpoch, EverySteps
@@ -702,6 +708,11 @@ class Network:
         team, shards = sharding.read_shards(shards)
         if shards:
             self._refuse_parts("Training in shards")
+            if rates or decays or self.spec.parametrization != "standard":
+                raise ConfigurationError(
+                    "Training in shards has one rate and the usual decay for all parameters. Leave out rates=, decays= "
+                    "and parametrization='neural_tangent', or train in one process."
+                )
             self.seed = sharding.begin_alike(team, self.seed, self.parameters)
             sharding.require_arrays(X, class_weight, validation, shards)
         weights = sample_weight, class_weight
@@ -720,6 +731,8 @@ class Network:
             clip_norm=bounds.norm,
             clip_value=bounds.value,
             frozen=arguments.frozen_arrays(self.spec, freeze),
+            rates=read_factors(self.spec, rates, "rates"),
+            decays=read_factors(self.spec, decays, "decays", DECAYS),
             threads=sharding.fair_threads(team, threads, read_threads),
             penalty_rows=arguments.penalty_rows(self.spec, penalty_rows),
             early_stopping=read_early_stopping(early_stopping),

@@ -79,9 +79,8 @@ class Rows:
                 if held is not None and held[0].layer == layer and held[0].letter in ("w", "b"):
                     W, b = _with_parameter(W, b, *held)
                 z = put("z", layer, dense(a, W, b)[0])
-                f, through_f = activate(self.net.spec.activations[layer - 1], z)
-                if layer <= len(alphas):
-                    f, _ = blend(put("alpha", layer, alphas[layer - 1][None]), z, f, through_f, NUMPY)
+                share = put("alpha", layer, alphas[layer - 1][None]) if layer <= len(alphas) else None
+                f, _ = self.activate(layer, z, share)
                 a = put("a", layer, f)
                 zs.append(z[0])
                 activations.append(a[0])
@@ -131,15 +130,23 @@ class Rows:
         delta = self.engine.deltas(self.parameters, self.X, self.y)[address.layer - 1][:, address.unit]
         if address.source is None:
             return np.asarray(delta)
-        before = self._first if address.layer == 1 else self._activations[address.layer - 2]
+        before = self.first if address.layer == 1 else self._activations[address.layer - 2]
         return np.asarray(delta * before[:, address.source])
+
+    def activate(self, layer: int, z: Floats, alpha: Floats | None = None) -> tuple[Floats, Callable[[Floats], Floats]]:
+        """A layer's activation, with its alphas (or others) where it has any; and the way back through it."""
+        f, through_f = activate(self.net.spec.activations[layer - 1], z)
+        if layer > len(self.others.alphas):
+            return f, through_f
+        a, through = blend(self.others.alphas[layer - 1] if alpha is None else alpha, z, f, through_f, NUMPY)
+        return a, lambda da: through(da)[0]
 
     @cached_property
     def others(self) -> Others:
         return other_views(self.net.spec, self.parameters)
 
     @cached_property
-    def _first(self) -> Floats:
+    def first(self) -> Floats:
         """What the first layer reads, (n, n_0)."""
         front = self.net.spec.front
         if front is None:

@@ -219,6 +219,8 @@ def run_of(trainer: Trainer) -> dict[str, Any]:
         "dropout_schedule": repr(o.dropout_schedule),
         "clip": [o.clip_norm, o.clip_value],
         "freeze": list(o.frozen),
+        "rates": list(o.rates),
+        "decays": list(o.decays),
         "penalty_rows": o.penalty_rows,
         "early_stopping": repr(o.early_stopping),
         "rows": len(trainer.data),

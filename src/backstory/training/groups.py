@@ -3,15 +3,69 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from backstory.engine.contract import UpdateRule
-from backstory.errors import ConfigurationError
-from backstory.network.spec import Spec, group_of
+from backstory.errors import ConfigurationError, unknown
+from backstory.network.spec import GROUPS, Spec, group_of
+from backstory.training.schedules import not_negative
 
 Factors = tuple[float, ...]
 
 _POWERS = {"sgd": 1.0, "adam": 0.5, "adamw": 0.5, "lion": 0.5, "rmsprop": 0.5, "adagrad": 0.5}
 """Rule -> which power of the number of inputs divides the rate of weights in the neural-tangent parametrization."""
+
+
+_WITHOUT_RATE = ("polyak", "quotient", "rprop")
+"""Rules whose steps are not proportional to their rate."""
+
+
+def read_factors(spec: Spec, given: Any, argument: str, usual: Mapping[str, float] | None = None) -> Factors:
+    """Return one factor per parameter array, from a dict of groups or arrays; empty where nothing was given.
+
+    Parameters
+    ----------
+    spec : Spec
+    given : dict of str to float >= 0, or None
+        By group ("weights", "biases", "embedding", "scaling", "activation") or by array ("w1", "scale"), which goes
+        before its group.
+    argument : str
+        What the argument is called.
+    usual : mapping of group to float, optional
+        What holds where nothing is said; by default 1.
+
+    Raises
+    ------
+    ConfigurationError
+        No dict, an unknown name, or a factor that is no finite number >= 0.
+
+    Examples
+    --------
+    >>> spec = Spec.of([2, 3, 1], "relu", "identity", "squared_error", scaling=True)
+    >>> read_factors(spec, {"scaling": 6.0, "b1": 0.1}, "rates")
+    (1.0, 0.1, 1.0, 1.0, 6.0)
+    """
+    if given is None:
+        return ()
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"{argument}= must be a dict such as {{'biases': 0.1}}. Got {given!r}.")
+    names = [name for name, _, _ in spec.layout]
+    known = [*dict.fromkeys(GROUPS.values()), *names]
+    for name, factor in given.items():
+        if name not in known:
+            raise unknown(f"group of parameters in {argument}=", str(name), known)
+        not_negative("fit", **{f"{argument}[{name!r}]": factor})
+    if not given:
+        return ()
+    elsewhere = {group_of(name): 1.0 for name in names} if usual is None else usual
+    return tuple(
+        float(given.get(name, given.get(group_of(name), elsewhere.get(group_of(name), 0.0)))) for name in names
+    )
+
+
+DECAYS: Mapping[str, float] = {"weights": 1.0}
+"""The factors of decay by group unless others are asked for; 0 for all others."""
 
 
 def factors(spec: Spec, rule: UpdateRule, rates: Factors = (), decays: Factors = ()) -> tuple[Factors, Factors]:
@@ -34,12 +88,17 @@ def factors(spec: Spec, rule: UpdateRule, rates: Factors = (), decays: Factors =
     Raises
     ------
     ConfigurationError
-        The neural-tangent parametrization with a rule that has no such form.
+        Factors of the rate, or the neural-tangent parametrization, with a rule that has no such form.
 
     References
     ----------
     Jacot, Gabriel & Hongler, "Neural tangent kernel", NeurIPS 2018, section 2.1.
     """
+    if rates and rule.name in _WITHOUT_RATE:
+        raise ConfigurationError(
+            f"rates= multiplies learning rates, and the steps of {rule.name} are not proportional to one. "
+            "Leave it out, or use Adam or SGD."
+        )
     if spec.parametrization == "standard":
         return rates, decays
     if rule.name not in _POWERS:

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 CACHE = Path("benchmarks/results/accuracy.json")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -33,6 +34,8 @@ def read_arguments() -> argparse.Namespace:
     best.add_argument("--splits", type=int, default=5, help="so many of each table")
     best.add_argument("--threads", type=int, default=2, help="of each contender")
     best.add_argument("--again", action="store_true", help="measure also what is there: times, on a quiet machine")
+    best.add_argument("--cached", action="store_true", help="measure nothing; print what the cache has of all")
+    best.add_argument("--chart", type=Path, metavar="FILE", help="write the chart there, .svg")
     mnist = runs.add_parser("mnist", help="784-128-10, ReLU, Adam, batch 128, 10 epochs")
     mnist.add_argument("data", type=Path, help="an .npz with X_train, y_train, X_test, y_test (uint8)")
     mnist.add_argument("--seeds", type=int, default=5)
@@ -44,6 +47,15 @@ def read_arguments() -> argparse.Namespace:
 
 def _asked(chosen: argparse.Namespace) -> tuple[Path, Path, str, int | None]:
     return chosen.data, chosen.cache, chosen.only, chosen.splits
+
+
+def _print_best(found: Any, chart: Path | None) -> int:
+    from benchmarks.accuracy import best_page
+
+    print(best_page.markdown(found))
+    if chart is not None:
+        chart.write_text(best_page.chart(found), encoding="utf-8")
+    return 0
 
 
 def main() -> int:
@@ -60,8 +72,9 @@ def main() -> int:
         os.environ.update(dict.fromkeys(THREADS, str(chosen.threads)))
         from benchmarks.accuracy import best
 
-        best.run(chosen.data, chosen.cache, chosen.only, chosen.contenders, chosen.splits, chosen.again)
-        return 0
+        if not chosen.cached:
+            best.run(chosen.data, chosen.cache, chosen.only, chosen.contenders, chosen.splits, chosen.again)
+        return _print_best(best.cached(chosen.cache), chosen.chart)
     from benchmarks.accuracy.proofs import report_mnist, report_xor
 
     if chosen.run == "mnist":

@@ -11,19 +11,18 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy.rivals import RIVALS, Rival, threads
+from benchmarks.accuracy.rivals import OURS, RIVALS, SEVERAL, Rival, threads
 from benchmarks.accuracy.sets import Opened, Set
 from benchmarks.accuracy.tables import TABLES
 
 SPLITS = 5
+OWN = (OURS, SEVERAL)
 MOST_ROWS = 16_512
 """Rows to train on, at most: a large table's are drawn from its split's, by the split's number."""
 
@@ -61,8 +60,25 @@ def run(
             for name, rival in RIVALS.items():
                 if (not contenders or name in contenders.split(",")) and rival.there:
                     path = file_of(cache, set, place, name)
-                    if again or not path.exists():
+                    if again or not path.exists() or (name in OWN and read(path).version != rival.version):
                         keep(path, f"{set.name}, split {place}, {name}", opened(set, folder), place, rival)
+
+
+def read(path: Path) -> Result:
+    """A result that was kept."""
+    return Result(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def cached(cache: Path) -> dict[str, dict[str, dict[int, Result]]]:
+    """All that was kept: table -> contender -> split -> result."""
+    found: dict[str, dict[str, dict[int, Result]]] = {}
+    for set in TABLES:
+        for name in RIVALS:
+            paths = {split: file_of(cache, set, split, name) for split in range(SPLITS)}
+            results = {split: read(path) for split, path in paths.items() if path.exists()}
+            if results:
+                found.setdefault(set.name, {})[name] = results
+    return found
 
 
 @cache
@@ -105,10 +121,4 @@ def measure(table: Opened, split: int, rival: Rival) -> Result:
     seconds = time.perf_counter() - start
     true = table.labels[test]
     wrong = np.mean(answers != true) if table.set.task == "classes" else np.sqrt(np.mean((answers - true) ** 2))
-    return Result(
-        float(wrong), seconds, os.getloadavg()[0], threads(), len(train), metadata.version(rival.distribution)
-    )
-
-
-Errors = Mapping[str, Mapping[str, list[Result]]]
-"""Table -> contender -> split by split, those that every contender has."""
+    return Result(float(wrong), seconds, os.getloadavg()[0], threads(), len(train), rival.version)

@@ -6,17 +6,23 @@ categories, and the median where one has no place for a missing number.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+import backstory as bs
+from backstory.model.recipe import FEWEST_ROWS, Tabular
 from benchmarks.accuracy.contenders import Answers, Neighbor, raw, trees
 from benchmarks.accuracy.sets import Opened, Rows
+
+MEMBERS = 8
 
 Fit = Callable[[Opened, Rows, Rows, int], Answers]
 
@@ -28,7 +34,13 @@ class Rival:
     fit: Fit
     distribution: str
     needs: tuple[str, ...] = ()
-    options: str = field(default="its defaults")
+
+    @property
+    def version(self) -> str:
+        """Of the distribution; of ours, what it trains by."""
+        if self.distribution != "backstory":
+            return metadata.version(self.distribution)
+        return hashlib.sha256(repr((Tabular(), FEWEST_ROWS, MEMBERS)).encode()).hexdigest()[:12]
 
     @property
     def there(self) -> bool:
@@ -92,8 +104,27 @@ def catboost(table: Opened, train: Rows, test: Rows, seed: int) -> Answers:
     return answers(model.fit(X.iloc[train], y[train]).predict(X.iloc[test]))
 
 
+def ours(table: Opened, train: Rows, test: Rows, seed: int) -> Answers:
+    """`bs.train` as it is, on the raw columns."""
+    set = table.set
+    net = bs.train(table.frame.take(train), set.target, task=set.task, seed=seed, threads=threads(), progress=False)
+    assert net.table is not None
+    return net.table.answers(net.predict(net.table.inputs(table.frame.take(test), "float32"), threads=threads()))
+
+
+def several(table: Opened, train: Rows, test: Rows, seed: int) -> Answers:
+    """The mean of `MEMBERS` networks by the same recipe."""
+    kind = bs.MLPClassifier if table.set.task == "classes" else bs.MLPRegressor
+    X, (y, answers) = frames(table, filled=False), encoded(table)
+    model = kind.tabular(members=MEMBERS, random_state=seed, threads=threads())
+    return answers(model.fit(X.iloc[train], y[train]).predict(X.iloc[test]))
+
+
+OURS, SEVERAL, THEIRS = "backstory", "backstory, 8 networks", "RealMLP-TD"
 RIVALS: Mapping[str, Rival] = {
-    "RealMLP-TD": Rival(of_pytabkit("RealMLP_TD"), "pytabkit", ("pytabkit", "torch")),
+    OURS: Rival(ours, "backstory"),
+    SEVERAL: Rival(several, "backstory"),
+    THEIRS: Rival(of_pytabkit("RealMLP_TD"), "pytabkit", ("pytabkit", "torch")),
     "TabM": Rival(of_pytabkit("TabM_D"), "pytabkit", ("pytabkit", "torch")),
     "CatBoost": Rival(catboost, "catboost", ("catboost",)),
     "LightGBM": Rival(lightgbm, "lightgbm", ("lightgbm",)),

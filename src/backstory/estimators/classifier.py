@@ -124,8 +124,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         columns. Trained in float32.
     initializer : str, Initializer, or one per layer, optional
         First weights other than scikit-learn's, such as "lecun_normal"; biases then begin at 0.
-    embedding, scaling, parametric, parametrization
-        As for `Network`. With `encode`, ``Periodic()`` embeds the columns of numbers.
+    embedding, scaling, parametric, parametrization, rates, decays
+        As for `Network` and its `fit`. With `encode`, ``Periodic()`` embeds the columns of numbers.
     members : int >= 1
         Networks, from seeds of their own, each on a thread of its own; what is predicted is their mean. `networks_` has
         all; `network_`, curves and questions such as `explain` are of the first.
@@ -227,6 +227,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         scaling: bool = False,
         parametric: bool = False,
         parametrization: str = "standard",
+        rates: Any = None,
+        decays: Any = None,
         members: int = 1,
     ) -> None:
         self._keep(locals())

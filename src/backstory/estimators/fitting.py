@@ -80,7 +80,9 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             data, validation = self._split(data, self._split_random(random) if incremental else random)
         if self.early_stopping and (first or not incremental or "_best_parameters" not in vars(self)):
             self._best_parameters = network.parameters.copy()
-        if not isinstance(self.batch_size, str) and self.batch_size > len(data):
+        recipe = self.n_iter_no_change == math.inf  # whose batches are meant for tables of any size
+        known = isinstance(self.batch_size, str) or recipe
+        if not known and self.batch_size > len(data):
             warn(
                 f"Got `batch_size` less than 1 or larger than sample size: {self.batch_size} for {len(data)} rows. It "
                 "is going to be clipped."
@@ -161,6 +163,8 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             epochs=epochs,
             shuffle=bool(self.shuffle),
             dropout=self.dropout,
+            rates=self.rates,
+            decays=self.decays,
             sample_weight=data.sample_weight,
             validation=None if validation is None else (validation.X, validation.y, validation.sample_weight),
             metrics={"score": self._score_or_nan},

@@ -8,11 +8,11 @@ from typing import Any
 from sklearn.base import ClassifierMixin
 
 from backstory.functions import CrossEntropy
-from backstory.model.recipe import Tabular
+from backstory.model.recipe import Embedded
 
 
 def tabular_parameters(kind: Any) -> dict[str, Any]:
-    """The parameters of an estimator that trains as `bs.train` does.
+    """The parameters of an estimator that trains as RealMLP does, a smaller network.
 
     Parameters
     ----------
@@ -26,19 +26,24 @@ def tabular_parameters(kind: Any) -> dict[str, Any]:
     ['activation', 'alpha', 'batch_size', 'bounded']
     """
     classes = issubclass(kind, ClassifierMixin)
-    recipe = Tabular()
+    recipe = Embedded()
     shared = {
         "hidden_layer_sizes": recipe.hidden,
         "activation": recipe.activation(classes),
         "solver": recipe.optimizer(classes),
         "alpha": 0.0,
-        "batch_size": "by_rows",
+        "batch_size": recipe.most_batch,
         "max_iter": recipe.epochs,
         "early_stopping": True,
         "validation_fraction": recipe.held_out,
         "n_iter_no_change": math.inf,
         "dropout": recipe.dropout_schedule,
         "encode": True,
-        "initializer": recipe.initializer,
+        "embedding": recipe.embedding,
+        "scaling": recipe.scaling,
+        "parametric": recipe.parametric,
+        "parametrization": recipe.parametrization,
+        "rates": recipe.rates,
+        "decays": recipe.decays,
     }
     return shared | ({"loss": CrossEntropy(label_smoothing=recipe.label_smoothing)} if classes else {"bounded": True})

@@ -19,9 +19,9 @@ Contender = Callable[[Opened, Rows, Rows, int], Answers]
 
 
 def ours(table: Opened, train: Rows, test: Rows, seed: int) -> Answers:
-    """`bs.train` as it is, on the raw columns; one thread."""
+    """The plain recipe of `bs.train`, on the raw columns; one thread."""
     set = table.set
-    net = bs.train(table.frame.take(train), set.target, task=set.task, seed=seed, threads=1, progress=False)
+    net = bs.train(table.frame.take(train), set.target, task=set.task, seed=seed, plain=True, threads=1, progress=False)
     assert net.table is not None
     rows = table.frame.take(test)
     return net.table.answers(net.predict(net.table.inputs(rows), threads=1))

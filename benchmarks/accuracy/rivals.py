@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 import backstory as bs
-from backstory.model.recipe import FEWEST_ROWS, Tabular
+from backstory.model.recipe import Embedded
 from benchmarks.accuracy.contenders import Answers, Neighbor, raw, trees
 from benchmarks.accuracy.sets import Opened, Rows
 
@@ -40,7 +40,7 @@ class Rival:
         """Of the distribution; of ours, what it trains by."""
         if self.distribution != "backstory":
             return metadata.version(self.distribution)
-        return hashlib.sha256(repr((Tabular(), FEWEST_ROWS, MEMBERS)).encode()).hexdigest()[:12]
+        return hashlib.sha256(repr(Embedded()).encode()).hexdigest()[:12]
 
     @property
     def there(self) -> bool:
@@ -104,26 +104,22 @@ def catboost(table: Opened, train: Rows, test: Rows, seed: int) -> Answers:
     return answers(model.fit(X.iloc[train], y[train]).predict(X.iloc[test]))
 
 
-def ours(table: Opened, train: Rows, test: Rows, seed: int) -> Answers:
-    """`bs.train` as it is, on the raw columns."""
-    set = table.set
-    net = bs.train(table.frame.take(train), set.target, task=set.task, seed=seed, threads=threads(), progress=False)
-    assert net.table is not None
-    return net.table.answers(net.predict(net.table.inputs(table.frame.take(test), "float32"), threads=threads()))
+def ours(members: int) -> Fit:
+    """`MLPClassifier.tabular()` or `MLPRegressor.tabular()`, the mean of so many networks, on the raw columns."""
 
+    def fit(table: Opened, train: Rows, test: Rows, seed: int) -> Answers:
+        kind = bs.MLPClassifier if table.set.task == "classes" else bs.MLPRegressor
+        (X, *_), (y, answers) = raw(table), encoded(table)
+        model = kind.tabular(members=members, random_state=seed, threads=threads())
+        return answers(model.fit(X.iloc[train], y[train]).predict(X.iloc[test]))
 
-def several(table: Opened, train: Rows, test: Rows, seed: int) -> Answers:
-    """The mean of `MEMBERS` networks by the same recipe."""
-    kind = bs.MLPClassifier if table.set.task == "classes" else bs.MLPRegressor
-    X, (y, answers) = frames(table, filled=False), encoded(table)
-    model = kind.tabular(members=MEMBERS, random_state=seed, threads=threads())
-    return answers(model.fit(X.iloc[train], y[train]).predict(X.iloc[test]))
+    return fit
 
 
 OURS, SEVERAL, THEIRS = "backstory", "backstory, 8 networks", "RealMLP-TD"
 RIVALS: Mapping[str, Rival] = {
-    OURS: Rival(ours, "backstory"),
-    SEVERAL: Rival(several, "backstory"),
+    OURS: Rival(ours(1), "backstory"),
+    SEVERAL: Rival(ours(MEMBERS), "backstory"),
     THEIRS: Rival(of_pytabkit("RealMLP_TD"), "pytabkit", ("pytabkit", "torch")),
     "TabM": Rival(of_pytabkit("TabM_D"), "pytabkit", ("pytabkit", "torch")),
     "CatBoost": Rival(catboost, "catboost", ("catboost",)),

@@ -162,3 +162,8 @@ def test_saved_networks_take_raw_rows_and_bounds(tmp_path: Any) -> None:
 def test_what_cannot_be(act: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         act()
+
+
+def test_pandas_categories_are_columns_like_others() -> None:
+    frame = FRAME.assign(color=FRAME["color"].astype(str).astype("category"))
+    assert classifier(max_iter=5).fit(frame, LABELS).table_.columns[1].kind == "category"

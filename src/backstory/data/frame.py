@@ -335,6 +335,8 @@ def _to_arrow(data: Any) -> pyarrow.Table:
     if hasattr(data, "to_arrow"):  # polars
         return data.to_arrow()
     foreign = {
-        name: kind.newbyteorder("=") for name, kind in data.dtypes.items() if not getattr(kind, "isnative", True)
+        name: kind.newbyteorder("=")
+        for name, kind in data.dtypes.items()
+        if isinstance(kind, np.dtype) and not kind.isnative
     }
     return pa.Table.from_pandas(data.astype(foreign) if foreign else data, preserve_index=False)

@@ -52,6 +52,8 @@ class Net:
             l2,
             True,
             True,
+            module.Front([], 0, 1, False),
+            False,
         )
 
     def layers(self, flat: Any) -> Iterator[tuple[Any, Any]]:
@@ -111,6 +113,11 @@ class Net:
             options.get("record", False),
             threads,
             losses,
+            0.0,
+            [],
+            [],
+            None,
+            None,
         )
         return parameters, (steps_taken, losses, *report), state
 

@@ -156,3 +156,14 @@ def test_the_sides_of_a_wrong_step_are_not_held_against_each_other() -> None:
     verdict = FORMULAS["A"].check("w1 = w1 + eta*dL/dw1")
     assert verdict.findings[0].kind == "wrong_sign"
     assert verdict.numbers is None
+
+
+def test_what_is_asked_for_mends_nothing() -> None:
+    rows = "\n".join(f"n{k} = w*{k}\nt{k} = 0.{k}" for k in (1, 2, 3))
+    squares = " + ".join(f"(gamma*n{k} + beta - t{k})^2" for k in (1, 2, 3))
+    network = f"w = 0.7\ngamma = 1.2\nbeta = 0.1\n{rows}\nL = 1/2*({squares})\nparameters: w gamma beta"
+    verdict = bs.Formulas.read(network).check("dL/dgamma = dL/dn1*n1")
+    assert verdict.status == "wrong"
+    fix = verdict.findings[0].fix
+    assert fix is not None and "dL" not in fix.split("=", 1)[1]
+    assert bs.Formulas.read(network).check(fix).ok

@@ -123,16 +123,17 @@ BS_INLINE ExpReduced<X> exp_reduce(X x) {
     const X rounder = all<X>(F::rounder);
     const X shifted = fma(x, all<X>(T(1.4426950408889634074)), rounder);
     const X n = shifted - rounder;
-    const I whole = bits<I>(shifted) - bits<I>(rounder);
+    const I whole = bits<I>(bits<UintsOf<X>>(shifted) - bits<UintsOf<X>>(rounder));
 #endif
     return {fma(n, all<X>(-F::ln2_low), fma(n, all<X>(-F::ln2_high), x)), n, whole};
 }
 
-// 2^n for n within the exponents of normal numbers.
+// 2^n for n within the exponents of normal numbers; of a NaN's lane n is anything, so that sums of it may wrap around.
 template <VectorLike X>
 BS_INLINE X power_of_two(IntsOf<X> n) {
     using F = Format<element<X>>;
-    return bits<X>((n + F::bias) << F::mantissa);
+    using U = uint_of<element<X>>;
+    return bits<X>((bits<UintsOf<X>>(n) + U(F::bias)) << F::mantissa);
 }
 
 // p * 2^n for any n, through denormals to 0 and up to infinity.
@@ -143,9 +144,10 @@ BS_INLINE X scale_by_power(X p, const ExpReduced<X>& e) {
 #else
     using U = uint_of<element<X>>;
     using I = IntsOf<X>;
+    using Us = UintsOf<X>;
     // n / 2 rounded down, by a logical shift (AVX2 has no arithmetic one for 64 bits) of a number made positive.
-    const I half = bits<I>((bits<UintsOf<X>>(e.n) + U(2048)) >> 1) - 1024;
-    return p * power_of_two<X>(half) * power_of_two<X>(e.n - half);
+    const Us n = bits<Us>(e.n), half = ((n + U(2048)) >> 1) - U(1024);
+    return p * power_of_two<X>(bits<I>(half)) * power_of_two<X>(bits<I>(n - half));
 #endif
 }
 

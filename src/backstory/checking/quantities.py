@@ -162,10 +162,10 @@ class Quantities:
             yield Quantity(Ratio(written(of), written(by)), self.total(of, by), "link", of, by)
 
     def link_tree(self, of: str, by: str, local: Expr) -> Expr:
-        """How the derivative of a link is written: worked out where that is short."""
+        """How the derivative of a link is written: worked out where that is short, or is what is asked for."""
         formula = self.program.formulas[of]
         is_plain = not any(isinstance(each, Call | Compare) for each in walk(local))
-        if size(local) <= 8 and is_plain:
+        if is_plain and (size(local) <= 8 or (of, by) == (self.of, self.by)):
             return as_written(local)
         if isinstance(formula, Call) and of != self.program.loss:
             return Applied(Written(formula.function), written(by), 1)

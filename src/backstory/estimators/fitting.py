@@ -80,7 +80,8 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             data, validation = self._split(data, self._split_random(random) if incremental else random)
         if self.early_stopping and (first or not incremental or "_best_parameters" not in vars(self)):
             self._best_parameters = network.parameters.copy()
-        recipe = self.n_iter_no_change == math.inf  # whose batches are meant for tables of any size
+        # As the recipe for tables: all epochs, of which the best is kept, and batches for tables of any size.
+        recipe = self.early_stopping and self.n_iter_no_change == math.inf
         known = isinstance(self.batch_size, str) or recipe
         if not known and self.batch_size > len(data):
             warn(
@@ -97,7 +98,7 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
         try:
             epochs = 1 if incremental else int(self.max_iter)
             history = self._run(network, data, validation, optimizer, epochs, EveryEpoch(watch, watch.ahead))
-            if history.stopped == "epochs" and not incremental and self.n_iter_no_change < math.inf:
+            if history.stopped == "epochs" and not incremental and not recipe:
                 warn(
                     f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
                     "converged yet.",

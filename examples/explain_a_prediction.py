@@ -100,10 +100,12 @@ def main(table: Path = TABLE) -> None:
     print(net.gradient_flow(net.table.inputs(train), net.table.targets(train)))
 
     heading("Is my equation right?")
+    # The labels are smoothed: of two classes the true one is asked for with 0.95, the other with 0.05.
+    error = f"a{last}[0] - (0.9*y[0] + 0.05)"
     for equation in (
         f"dL/d{weight} = delta1[{weight[weight.index('>') + 1 : -1]}]*x[{i}]",
-        f"delta{last}[0] = a{last}[0] - y[0]",
-        f"delta{last}[0] = (a{last}[0] - y[0])*a{last}[0]*(1 - a{last}[0])",
+        f"delta{last}[0] = {error}",
+        f"delta{last}[0] = ({error})*a{last}[0]*(1 - a{last}[0])",
     ):
         print(f"{equation}\n\n{net.check(equation)}\n")
 

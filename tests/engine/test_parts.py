@@ -399,7 +399,7 @@ def test_cosines_are_right_at_many_angles(dtype: str) -> None:
     net.parameters[:] = 0
     net.weights[0][1::2] = np.eye(n)
     net.embedding.mix[:] = 1
-    most = 3e-16 if dtype == "float64" else 1.8e-7  # without fused multiply-adds; with them 1.2e-7
+    most = 3e-16 if dtype == "float64" else 1.2e-7
     rng = np.random.default_rng(0)
     quarters = rng.integers(-3000, 3000, 20_000) * np.pi / 2
     sizes = rng.uniform(-10, 10, 50_000), rng.normal(0, 3000, 20_000), quarters, 10.0 ** rng.uniform(3, 15, 10_000)

@@ -360,8 +360,11 @@ BS_NOINLINE inline SinCos<V<float>> sin_cos_far(V<float> x, SinCos<V<float>> nea
         }
     return near;
 }
-// In float itself: right to 2 units in the last place, as pi/2 is subtracted in three parts.
+// In float itself: right to 2 units in the last place, as pi/2 is subtracted in three parts, which takes fused steps.
 BS_INLINE SinCos<V<float>> sin_cos(V<float> x) {
+    if constexpr (!has_fma)
+        return {in_double(x, [](V<double> h) { return sin_shifted(h, 0); }),
+                in_double(x, [](V<double> h) { return sin_shifted(h, 1); })};
     static constexpr float s[] = {-1.6666654611e-1f, 8.3321608736e-3f, -1.9515295891e-4f};
     static constexpr float c[] = {4.166664568298827e-2f, -1.388731625493765e-3f, 2.443315711809948e-5f};
     constexpr float limit = 3.0e4f;

@@ -65,7 +65,7 @@ def read_address(text: str) -> Address | None:
     Examples
     --------
     >>> read_address("w1[2->0]")
-    Address(letter='w', layer=1, unit=0, source=2)
+    Address(letter='w', layer=1, unit=0, source=2, third=None)
     >>> str(read_address("a0[3]"))
     'x[3]'
     """

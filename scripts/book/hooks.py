@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import re
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -98,16 +98,25 @@ def _run_all(parts: dict[str, list[Piece]]) -> None:
             waiting[page] = (each, kept)
     if not waiting:
         return
+    errors = []
     with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as pool:
-        running = {page: pool.submit(run_page, page, each) for page, (each, _) in waiting.items()}
-        errors = [error for future in running.values() if (error := future.exception()) is not None]
-        for page, future in running.items():
-            if future.exception() is None:
+        running = {pool.submit(run_page, page, each): (page, kept) for page, (each, kept) in waiting.items()}
+        for future in as_completed(running):
+            page, kept = running[future]
+            if (error := future.exception()) is not None:
+                errors.append(f"{error}")
+            else:
                 _outcomes[page] = future.result()
-                content = json.dumps([asdict(outcome) for outcome in _outcomes[page]], ensure_ascii=False)
-                waiting[page][1].write_text(content, encoding="utf-8")
+                _keep(_outcomes[page], kept)
     if errors:
-        raise PluginError("\n\n".join(map(str, errors)))
+        raise PluginError("\n\n".join(errors))
+
+
+def _keep(outcomes: list[Outcome], kept: Path) -> None:
+    """Write what came out of a page as soon as it is there, whole or not at all: an interrupted build goes on."""
+    unfinished = kept.with_suffix(".part")
+    unfinished.write_text(json.dumps([asdict(outcome) for outcome in outcomes], ensure_ascii=False), encoding="utf-8")
+    unfinished.replace(kept)
 
 
 def _key(page: str, parts: list[Piece]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -54,3 +55,23 @@ def test_formulas_become_mathml() -> None:
     assert "<mfrac>" in content
     assert "&#x0003C;" in content
     assert "arithmatex" not in content
+
+
+def test_what_came_out_of_a_page_is_kept_while_others_still_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "KEPT", tmp_path)
+    monkeypatch.setattr(hooks, "_outcomes", {})
+    waits = f"""\
+import pathlib, time
+
+for _ in range(600):
+    if list(pathlib.Path({str(tmp_path)!r}).glob("*.json")):
+        raise SystemError("the other page is kept")
+    time.sleep(0.1)
+"""
+    parts = {"done.md": [Piece("python", "1 + 1", {}, "", 1)], "waits.md": [Piece("python", waits, {}, "", 1)]}
+    with pytest.raises(hooks.PluginError, match="the other page is kept"):
+        hooks._run_all(parts)
+    (kept,) = tmp_path.iterdir()
+    assert '"text": "2"' in kept.read_text(encoding="utf-8")

@@ -34,6 +34,14 @@ def test_version_is_written_once_and_listed_in_the_changelog() -> None:
     assert f"## [{bs.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+def test_the_citation_says_the_version_and_its_date() -> None:
+    said = dict(re.findall(r'^([\w-]+): "?([^"\n]+)', (ROOT / "CITATION.cff").read_text(encoding="utf-8"), flags=re.M))
+    assert said["version"] == bs.__version__
+    heading = f"## [{said['version']}] - {said['date-released']}\n"
+    assert heading in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert said["license"] == PROJECT["project"]["license"]
+
+
 def test_base_installation_is_small() -> None:
     assert sorted(Requirement(line).name for line in PROJECT["project"]["dependencies"]) == BASE
 

@@ -1,17 +1,21 @@
 """Open every page of the built book in a browser, as a reader without a connection does, and look for what is wrong.
 
 On every page, light at a desk's width and dark at a telephone's: nothing comes from another place, no script complains,
-nothing is wider than the screen, and axe-core (the package axe-playwright-python) finds nothing serious. Needs the
-extra ``test`` and Chromium::
+nothing is wider than the screen, and axe-core (the package axe-playwright-python) finds nothing serious. Most of the
+time is axe's for contrasts, so as many browsers as there are processors share the pages. Needs the extra ``test`` and
+Chromium::
 
     python -m scripts.book.look [PAGE ...]                 all pages by default
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shutil
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 SITE = Path(__file__).resolve().parent.parent.parent / "site"
 VIEWS = (("light", 1280), ("dark", 390))
+WORKERS = min(8, len(os.sched_getaffinity(0)))
 PATIENCE = 120_000
 """Milliseconds that a page may take to open, on a machine that has much else to do."""
 SEVERE = ("serious", "critical")
@@ -71,19 +76,27 @@ def looked_at(browser: Browser, paths: list[Path]) -> Iterator[str]:
         context.close()
 
 
+def look(paths: list[Path], program: str) -> int:
+    """Look at pages with a browser of one's own, say what is wrong at once, and return how much that is."""
+    found = 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        for complaint in looked_at(browser, paths):
+            print(complaint, flush=True)
+            found += 1
+        browser.close()
+    return found
+
+
 def main(names: list[str]) -> None:
     """Look at the pages, and fail if anything is wrong with one."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
     paths = pages(names)
     if program is None or not paths:
         raise SystemExit("Looking at the book needs Chromium and a book: apt-get install chromium, make docs.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        found = 0
-        for complaint in looked_at(browser, paths):
-            print(complaint, flush=True)
-            found += 1
-        browser.close()
+    shares = [share for number in range(WORKERS) if (share := paths[number::WORKERS])]
+    with ProcessPoolExecutor(len(shares), multiprocessing.get_context("spawn")) as pool:
+        found = sum(pool.map(look, shares, [program] * len(shares)))
     print(f"{len(paths)} pages, each in {len(VIEWS)} views; {found} complaints.")
     raise SystemExit(1 if found else 0)
 

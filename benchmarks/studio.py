@@ -22,15 +22,14 @@ from typing import Any
 
 import numpy as np
 import uvicorn
-from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from backstory.studio import setup as setups
-from backstory.studio.presets import PRESETS, Preset
+from backstory.studio.presets import PRESETS
 from backstory.studio.server import Server
 from backstory.studio.session import Session
+from benchmarks.studio_works import LARGE, LARGE_PRESET, fitting
 
-LARGE = "784-128-10"
 NETS = ("xor", "spirals", "digits", LARGE)
 EQUATIONS = ("dL/dw1[0->1] = x[0]*delta1[1]", "dL/dw1[0->1] = x[1]*delta1[1]")
 _FIRST = """new MutationObserver(() => {
@@ -72,28 +71,6 @@ _FRAMES = """(seconds) => new Promise((done) => {
 })"""
 
 
-def large_data() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return noise of the shape of handwritten digits at 28 x 28."""
-    random = np.random.default_rng(0)
-    return random.normal(size=(2000, 784)), random.integers(0, 10, 2000)
-
-
-LARGE_PRESET = Preset(
-    LARGE,
-    LARGE,
-    "",
-    data=large_data,
-    classes=tuple("0123456789"),
-    setup={
-        "sizes": [784, 128, 10],
-        "hidden": ["relu"],
-        "output": "softmax",
-        "loss": "cross_entropy",
-        "batch_size": 128,
-    },
-)
-
-
 @contextmanager
 def serving() -> Iterator[tuple[str, Session]]:
     """A studio on a free port, and its address."""
@@ -127,20 +104,6 @@ def choose(page: Page, session: Session, name: str) -> None:
     session.handle({"do": "preset", "name": name})
     page.wait_for_selector(f"[data-part=setup] summary:has-text('{'-'.join(map(str, setups.preset(name)['sizes']))}')")
     page.wait_for_selector('[data-part=network] [data-address="w1[0->1]"]', state="attached")
-
-
-def fitting(name: str, seconds: float) -> float:
-    """Return the steps a second of `net.fit` on a preset's work."""
-    setup, samples = setups.preset(name), PRESETS[name].samples()
-    net, optimizer, size = setups.network(setup), setups.optimizer(setup), setup["batch_size"]
-    X, y = samples.X[: samples.trained], samples.targets(net.spec.loss, net.spec.n_out)[: samples.trained]
-    epochs, taken = 1, 0.0
-    while taken < seconds:
-        epochs = max(2 * epochs, int(0.9 * epochs * seconds / taken) if taken else 1)
-        begun = time.perf_counter()
-        net.fit(X, y, optimizer=optimizer, batch_size=size, epochs=epochs, progress=False)
-        taken = time.perf_counter() - begun
-    return float(epochs * -(-len(X) // size) / taken)
 
 
 def playing(page: Page, session: Session, name: str, seconds: float) -> tuple[float, float, float]:

@@ -61,9 +61,13 @@ def test_parameters_and_defaults_are_scikit_learns(make: Any) -> None:
     assert {name: ours[name] for name in theirs} == theirs
     added = {"dropout": 0.0, "penalty": None, "threads": None, "output_activation": None, "callbacks": None}
     added |= {"encode": False, "initializer": None, "embedding": None, "scaling": False, "parametric": False}
-    added |= {"parametrization": "standard", "rates": None, "decays": None, "members": 1} | (
-        {} if make is MLPClassifier else {"bounded": False}
-    )
+    added |= {
+        "parametrization": "standard",
+        "rates": None,
+        "decays": None,
+        "members": 1,
+        "standardize_units": False,
+    } | ({} if make is MLPClassifier else {"bounded": False})
     added |= {"progress": False} | ({"class_weight": None, "loss": "log_loss"} if make is MLPClassifier else {})
     assert {name: value for name, value in ours.items() if name not in theirs} == added
 

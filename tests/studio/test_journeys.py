@@ -26,10 +26,9 @@ import pytest
 
 import backstory as bs
 from backstory.studio import presets
-from backstory.studio import setup as setups
-from backstory.studio.presets import MAZUR, PRESETS
+from backstory.studio.presets import MAZUR
+from benchmarks.studio_works import LARGE, LARGE_PRESET, fitting
 from tests.studio.conftest import start
-from tests.studio.test_speed import WIDE, steps_a_second_of_fit
 
 
 def choose(page, served, preset):
@@ -211,8 +210,8 @@ FRAMES = """seconds => new Promise((done) => {
 
 @pytest.mark.slow
 def test_training_a_large_network_stays_smooth(page, served, monkeypatch):
-    monkeypatch.setitem(presets.PRESETS, "wide", WIDE)
-    served.session.handle({"do": "preset", "name": "wide"})
+    monkeypatch.setitem(presets.PRESETS, LARGE, LARGE_PRESET)
+    served.session.handle({"do": "preset", "name": LARGE})
     page.wait_for_selector('[data-address="w1[0->0]"]')
     page.click("[data-do=play]")
     served.waits_for(lambda state: state["training"]["running"])
@@ -224,4 +223,4 @@ def test_training_a_large_network_stays_smooth(page, served, monkeypatch):
     waits = np.diff(found["frames"])
     assert statistics.median(waits) < 100  # ms; 17 where nothing else runs
     assert 4 <= len(found["painted"]) <= 2 * 11  # ten numbers a second at most
-    assert taken > 0.2 * steps_a_second_of_fit(setups.preset("wide"), PRESETS["wide"].samples())
+    assert taken > 0.2 * fitting(LARGE, 0.8)

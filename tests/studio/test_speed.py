@@ -5,49 +5,13 @@ from __future__ import annotations
 import statistics
 import time
 
-import numpy as np
 import pytest
 
 from backstory.studio import presets
-from backstory.studio import setup as setups
-from backstory.studio.presets import PRESETS, Preset
 from backstory.studio.session import Session
+from benchmarks.studio_works import LARGE, LARGE_PRESET, fitting
 
 ROUNDS, SECONDS = 3, 0.8
-
-
-def wide():
-    random = np.random.default_rng(0)
-    return random.normal(size=(2000, 784)), random.integers(0, 10, 2000)
-
-
-WIDE = Preset(
-    "wide",
-    "784-128-10",
-    "",
-    data=wide,
-    classes=tuple("0123456789"),
-    setup={
-        "sizes": [784, 128, 10],
-        "hidden": ["relu"],
-        "output": "softmax",
-        "loss": "cross_entropy",
-        "batch_size": 128,
-    },
-)
-
-
-def steps_a_second_of_fit(setup, samples):
-    net, optimizer = setups.network(setup), setups.optimizer(setup)
-    X, y = samples.X[: samples.trained], samples.targets(net.spec.loss, net.spec.n_out)[: samples.trained]
-    steps = -(-len(X) // setup["batch_size"])
-    epochs, taken = 1, 0.0
-    while taken < SECONDS:
-        epochs = max(2 * epochs, int(0.9 * epochs * SECONDS / taken) if taken else 1)
-        before = time.perf_counter()
-        net.fit(X, y, optimizer=optimizer, batch_size=setup["batch_size"], epochs=epochs, progress=False)
-        taken = time.perf_counter() - before
-    return epochs * steps / taken
 
 
 def steps_a_second_of_playing(name):
@@ -68,13 +32,12 @@ def steps_a_second_of_playing(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["xor", "spirals", "digits", "wide"])
+@pytest.mark.parametrize("name", ["xor", "spirals", "digits", LARGE])
 def test_training_in_the_studio_keeps_pace_with_fit(name, monkeypatch, capsys):
-    monkeypatch.setitem(presets.PRESETS, "wide", WIDE)
-    setup, samples = setups.preset(name), PRESETS[name].samples()
+    monkeypatch.setitem(presets.PRESETS, LARGE, LARGE_PRESET)
     pairs, pauses = [], []
     for _ in range(ROUNDS):
-        alone = steps_a_second_of_fit(setup, samples)
+        alone = fitting(name, SECONDS)
         played, pause = steps_a_second_of_playing(name)
         pairs.append((alone, played))
         pauses.append(1000 * pause)

@@ -22,7 +22,7 @@ from backstory.engine.contract import Array, Chunk, ChunkResult, Failure, Moment
 from backstory.engine.functors import native_activation, native_loss
 from backstory.errors import ConfigurationError, unknown
 from backstory.functions import Interval
-from backstory.network.spec import Spec, group_of
+from backstory.network.spec import Spec
 
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")
 """The instruction sets an extension module may be built for, from the plainest to the widest."""
@@ -241,9 +241,8 @@ class Engine:
         threads: int = 1,
     ) -> None:
         """Take the rule's step along a given gradient."""
-        names = [name for name, _, _ in self.spec.layout]
-        rates = moment.rates or (1.0,) * len(names)
-        decays = moment.decays or tuple(float(group_of(name) == "weights") for name in names)
+        rates = moment.rates or (1.0,) * len(self.spec.layout)
+        decays = moment.decays or self.spec.usual_decays
         layout = zip(self.spec.layout, moment.frozen, rates, decays, strict=True)
         native_module().flat_step(
             _native_rule(rule),

@@ -139,6 +139,11 @@ class Engine:
             values = [*run.values[1:], activate(self.spec.output, run.z)[0]]
             return tuple(a.astype(self.spec.dtype) for a in values)
 
+    def layer_inputs(self, parameters: Array, X: Array) -> tuple[Floats, ...]:
+        """What each of the layers 1 ... L reads, (n, n_in of the layer)."""
+        with np.errstate(all="ignore"):
+            return tuple(_Run(self.spec, parameters, X).values)
+
     def loss(
         self, parameters: Array, X: Array, y: Array, sample_weight: Array | None = None, threads: int = 1
     ) -> float:
@@ -446,7 +451,7 @@ def weight_mask(spec: Spec) -> NDArray[np.bool_]:
 
 def decay_factors(spec: Spec, decays: tuple[float, ...]) -> NDArray[Any]:
     """What a rule's decay is multiplied by at each of the flat parameters: as asked for, or 1 at the weights."""
-    return spread(spec, decays) if decays else weight_mask(spec)
+    return spread(spec, decays or spec.usual_decays)
 
 
 def free_mask(spec: Spec, frozen: tuple[bool, ...]) -> NDArray[np.bool_]:

@@ -126,6 +126,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         First weights other than scikit-learn's, such as "lecun_normal"; biases then begin at 0.
     embedding, scaling, parametric, parametrization, rates, decays
         As for `Network` and its `fit`. With `encode`, ``Periodic()`` embeds the columns of numbers.
+    standardize_units : bool
+        Whether first weights are fitted to the rows, as `Network.standardize_units` does.
     members : int >= 1
         Networks, from seeds of their own, each on a thread of its own; what is predicted is their mean. `networks_` has
         all; `network_`, curves and questions such as `explain` are of the first.
@@ -227,6 +229,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         scaling: bool = False,
         parametric: bool = False,
         parametrization: str = "standard",
+        standardize_units: bool = False,
         rates: Any = None,
         decays: Any = None,
         members: int = 1,

@@ -26,7 +26,7 @@ _CHOICES: dict[str, tuple[tuple[str, ...], Any]] = {
     "output_activation": (tuple({**HIDDEN, **ACTIVATIONS}), Activation),
 }
 """Parameter -> its names, and what else it may be."""
-_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "encode", "bounded")
+_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "encode", "bounded", "standardize_units")
 _POSITIVE = ("learning_rate_init", "epsilon")
 _NOT_NEGATIVE = ("alpha", "power_t", "tol")
 _FRACTIONS = ("momentum", "validation_fraction", "beta_1", "beta_2")

@@ -50,7 +50,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
         As for `MLPClassifier`; targets are then standardized too, and losses are those of standardized targets.
     bounded : bool
         Whether predictions are kept within the range of the targets of `fit`.
-    initializer, embedding, scaling, parametric, parametrization, rates, decays, members
+    initializer, embedding, scaling, parametric, parametrization, rates, decays, standardize_units, members
         As for `MLPClassifier`.
 
     Attributes
@@ -117,6 +117,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
         scaling: bool = False,
         parametric: bool = False,
         parametrization: str = "standard",
+        standardize_units: bool = False,
         rates: Any = None,
         decays: Any = None,
         members: int = 1,

@@ -43,6 +43,7 @@ def tabular_parameters(kind: Any) -> dict[str, Any]:
         "scaling": recipe.scaling,
         "parametric": recipe.parametric,
         "parametrization": recipe.parametrization,
+        "standardize_units": recipe.standardize_units,
         "rates": recipe.rates,
         "decays": recipe.decays,
     }

@@ -140,7 +140,9 @@ def network(
     )
     if old is None and as_there:
         draw_weights(new, random, [row.name for row in hidden] or [str(estimator.activation)])
-    elif old is not None:
+    if old is None and estimator.standardize_units:
+        new.standardize_units(data.X)
+    if old is not None:
         new.parameters[:] = old.parameters
         if keeps_state:
             new.seed, new._memory = old.seed, old._memory

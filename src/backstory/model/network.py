@@ -28,7 +28,7 @@ from backstory.network.spec import Spec
 from backstory.training import arguments, lbfgs
 from backstory.training.callbacks import read_callbacks, read_early_stopping
 from backstory.training.checkpoints import read_checkpoint
-from backstory.training.groups import DECAYS, factors, read_factors
+from backstory.training.groups import factors, read_factors
 from backstory.training.history import History
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
 from backstory.training.schedules import Plan, Schedule, count, flag, shares
@@ -248,6 +248,44 @@ class Network:
 
         stream = Stream(rows, self.spec)
         return self._engine(engine), self._memory.turns.read(self.parameters.copy), stream
+
+    def standardize_units(self, X: Any, *, seed: int | None = None) -> Network:
+        """Fit first weights to rows, layer by layer: each z gets the standard deviation 1, and a zero of its own.
+
+        Each column of W is divided by the standard deviation of a_prev W over the rows, and each bias becomes minus a
+        mean of five rows of it, with random weights, so that units bend where the rows are and not all in one place.
+        To be called before training; units that are the same for all rows keep their weights.
+
+        Parameters
+        ----------
+        X : array_like (n, n_in)
+            Of more than 4096 rows, so many are drawn.
+        seed : int >= 0, optional
+            By default the network's.
+
+        Returns
+        -------
+        Network
+            Itself.
+
+        References
+        ----------
+        Mishkin & Matas, "All you need is a good init", ICLR 2016; the biases are the he+5 of Steinwart, "A sober look
+        at neural network initializations", 2019.
+
+        Examples
+        --------
+        >>> X = [[3.0, 10.0], [4.0, -20.0], [5.0, 30.0]]
+        >>> net = Network([2, 4, 1], hidden="tanh", seed=0).standardize_units(X)
+        >>> (X @ net.weights[0]).std(axis=0).round(3).tolist()
+        [1.0, 1.0, 1.0, 1.0]
+        """
+        from backstory.model.first_weights import standardize_units
+
+        rows = self._rows(X)
+        with self._memory.turns, self._memory.turns.writing():
+            standardize_units(self.spec, self.parameters, rows, read_seed(self.seed if seed is None else seed))
+        return self
 
     def activations(self, X: Any, *, engine: str = "native") -> tuple[Array, ...]:
         """The values of every layer 1 ... L, each (n, n_l); the last are the outputs."""
@@ -732,7 +770,7 @@ class Network:
             clip_value=bounds.value,
             frozen=arguments.frozen_arrays(self.spec, freeze),
             rates=read_factors(self.spec, rates, "rates"),
-            decays=read_factors(self.spec, decays, "decays", DECAYS),
+            decays=read_factors(self.spec, decays, "decays", self.spec.usual_decays),
             threads=sharding.fair_threads(team, threads, read_threads),
             penalty_rows=arguments.penalty_rows(self.spec, penalty_rows),
             early_stopping=read_early_stopping(early_stopping),

@@ -259,6 +259,11 @@ class Spec:
         return tuple((name, offset, shape) for (name, shape), offset in zip(shapes, offsets, strict=False))
 
     @cached_property
+    def usual_decays(self) -> tuple[float, ...]:
+        """What weight decay is multiplied by, one per array, unless others are asked for: only weights shrink."""
+        return tuple(float(group_of(name) == "weights") for name, _, _ in self.layout)
+
+    @cached_property
     def n_parameters(self) -> int:
         """Length of the flat parameter array."""
         _, offset, shape = self.layout[-1]

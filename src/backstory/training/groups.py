@@ -21,7 +21,7 @@ _WITHOUT_RATE = ("polyak", "quotient", "rprop")
 """Rules whose steps are not proportional to their rate."""
 
 
-def read_factors(spec: Spec, given: Any, argument: str, usual: Mapping[str, float] | None = None) -> Factors:
+def read_factors(spec: Spec, given: Any, argument: str, usual: Factors = ()) -> Factors:
     """Return one factor per parameter array, from a dict of groups or arrays; empty where nothing was given.
 
     Parameters
@@ -32,8 +32,8 @@ def read_factors(spec: Spec, given: Any, argument: str, usual: Mapping[str, floa
         before its group.
     argument : str
         What the argument is called.
-    usual : mapping of group to float, optional
-        What holds where nothing is said; by default 1.
+    usual : tuple of float, optional
+        What holds where nothing is said, one per parameter array; by default 1.
 
     Raises
     ------
@@ -58,14 +58,8 @@ def read_factors(spec: Spec, given: Any, argument: str, usual: Mapping[str, floa
         not_negative("fit", **{f"{argument}[{name!r}]": factor})
     if not given:
         return ()
-    elsewhere = {group_of(name): 1.0 for name in names} if usual is None else usual
-    return tuple(
-        float(given.get(name, given.get(group_of(name), elsewhere.get(group_of(name), 0.0)))) for name in names
-    )
-
-
-DECAYS: Mapping[str, float] = {"weights": 1.0}
-"""The factors of decay by group unless others are asked for; 0 for all others."""
+    elsewhere = zip(names, usual or (1.0,) * len(names), strict=True)
+    return tuple(float(given.get(name, given.get(group_of(name), factor))) for name, factor in elsewhere)
 
 
 def factors(spec: Spec, rule: UpdateRule, rates: Factors = (), decays: Factors = ()) -> tuple[Factors, Factors]:
@@ -107,13 +101,11 @@ def factors(spec: Spec, rule: UpdateRule, rates: Factors = (), decays: Factors =
             f"parametrization='neural_tangent' must be trained with one of {known}. Got {rule.name}; use one of these, "
             "or the standard parametrization."
         )
-    names = [name for name, _, _ in spec.layout]
     shrinks = [
         math.pow(shape[0], -_POWERS[rule.name]) if group_of(name) == "weights" else 1.0
         for name, _, shape in spec.layout
     ]
-    usual_decays = decays or tuple(float(group_of(name) == "weights") for name in names)
     return (
-        tuple(rate * shrink for rate, shrink in zip(rates or (1.0,) * len(names), shrinks, strict=True)),
-        tuple(decay / shrink for decay, shrink in zip(usual_decays, shrinks, strict=True)),
+        tuple(rate * shrink for rate, shrink in zip(rates or (1.0,) * len(shrinks), shrinks, strict=True)),
+        tuple(decay / shrink for decay, shrink in zip(decays or spec.usual_decays, shrinks, strict=True)),
     )

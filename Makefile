@@ -13,18 +13,21 @@ QUICK ?=
 SANITIZERS ?= address thread
 SECONDS_EACH ?= 60
 MNIST ?=
+# Exact, because a newer one finds other things in the same prose.
+HARPER := harper.js@2.10.0
 
 # Python sources are used in place (an editable install); only these make a new build necessary.
 BUILT_FROM := pyproject.toml CMakeLists.txt src/backstory/__init__.py $(shell find native -type f 2>/dev/null)
 requirements = $(BIN)/python scripts/requirements.py $(1) | xargs $(PIP) install --quiet
 
-.PHONY: help demo test check docs bench scale install package fuzz sanitize clean
+.PHONY: help demo test check docs grammar bench scale install package fuzz sanitize clean
 
 help:
 	@echo "make demo     train on a real data set and tell one gradient's story"
 	@echo "make test     run the tests"
 	@echo "make check    format, lint, types, import layers, tests, doctests"
 	@echo "make docs     build the book into site/: every block of every page is run"
+	@echo "make grammar  read the prose for slips of grammar (Node and npm)"
 	@echo "make bench    time all work beside onnxruntime, JAX, PyTorch and scikit-learn (QUICK=1: a tiny run; MNIST=file.npz)"
 	@echo "make scale    train by processes on hosts of their own, over links of given delay and rate (Linux, root)"
 	@echo "make install  only prepare $(VENV) for development"
@@ -44,6 +47,15 @@ check: $(VENV)/.checked-with
 
 docs: $(VENV)/.documented-with
 	PYTHON=$(BIN)/python scripts/check docs
+
+# Without npm it is left out, and says so.
+grammar:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory build/grammar/$(HARPER) && node scripts/book/grammar.mjs build/grammar; \
+	else echo "The grammar was not looked at: that needs Node 20 or newer with npm."; fi
+
+build/grammar/$(HARPER):
+	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix build/grammar $(HARPER)
+	@touch $@
 
 bench: $(VENV)/.benched-with
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(MNIST),--mnist $(MNIST))

@@ -50,7 +50,7 @@ docs: $(VENV)/.documented-with
 
 # Without npm it is left out, and says so.
 grammar:
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory build/grammar/$(HARPER) && node scripts/book/grammar.mjs build/grammar; \
+	@if command -v npm >/dev/null; then $(MAKE) -s --no-print-directory build/grammar/$(HARPER) && node scripts/book/grammar.mjs build/grammar; \
 	else echo "The grammar was not looked at: that needs Node 20 or newer with npm."; fi
 
 build/grammar/$(HARPER):

@@ -29,21 +29,23 @@ def ours(table: Opened, train: Rows, test: Rows, seed: int) -> Answers:
 
 @dataclass(frozen=True)
 class Neighbor:
-    """scikit-learn's MLP with its defaults, categories one-hot, numbers standardized or as they are."""
+    """scikit-learn's MLP with its defaults: categories one-hot, medians filled in, numbers standardized or raw."""
 
     standardized: bool
 
     def __call__(self, table: Opened, train: Rows, test: Rows, seed: int) -> Answers:
         from sklearn.compose import make_column_transformer
         from sklearn.exceptions import ConvergenceWarning
+        from sklearn.impute import SimpleImputer
         from sklearn.neural_network import MLPClassifier, MLPRegressor
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
         X, texts, numbers = raw(table)
+        scaled = StandardScaler() if self.standardized else "passthrough"
         encoder = make_column_transformer(
             (OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
-            (StandardScaler() if self.standardized else "passthrough", numbers),
+            (make_pipeline(SimpleImputer(strategy="median"), scaled), numbers),
         )
         estimator = MLPClassifier if table.set.task == "classes" else MLPRegressor
         model = make_pipeline(encoder, estimator(random_state=seed))

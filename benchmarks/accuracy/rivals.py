@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 import backstory as bs
-from backstory.model.recipe import Embedded
+from backstory.model.recipe import Tabular
 from benchmarks.accuracy.contenders import Answers, Neighbor, raw, trees
 from benchmarks.accuracy.sets import Opened, Rows
 
@@ -40,7 +40,7 @@ class Rival:
         """Of the distribution; of ours, what it trains by."""
         if self.distribution != "backstory":
             return metadata.version(self.distribution)
-        return hashlib.sha256(repr(Embedded()).encode()).hexdigest()[:12]
+        return hashlib.sha256(repr(Tabular()).encode()).hexdigest()[:12]
 
     @property
     def there(self) -> bool:

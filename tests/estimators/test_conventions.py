@@ -67,6 +67,7 @@ def test_parameters_and_defaults_are_scikit_learns(make: Any) -> None:
         "decays": None,
         "members": 1,
         "standardize_units": False,
+        "refit": False,
     } | ({} if make is MLPClassifier else {"bounded": False})
     added |= {"progress": False} | ({"class_weight": None, "loss": "log_loss"} if make is MLPClassifier else {})
     assert {name: value for name, value in ours.items() if name not in theirs} == added

@@ -96,6 +96,55 @@ def test_all_epochs_are_trained_and_the_best_is_kept() -> None:
     assert (own.network_.parameters == model.network_.parameters).all()
 
 
+@pytest.mark.parametrize(("make", "y"), [(classifier, LABELS), (regressor, NUMBERS)])
+def test_small_tables_are_trained_on_twice(make: Any, y: Any) -> None:
+    twice, once = make().fit(FRAME, y), make(refit=False).fit(FRAME, y)
+    assert twice.validation_scores_ == once.validation_scores_
+    assert twice.loss_curve_ == once.loss_curve_
+    assert (twice.network_.parameters != once.network_.parameters).any()
+    assert twice.score(FRAME, y) > 0.95
+    few = make(refit=N - 1).fit(FRAME, y)
+    assert (few.network_.parameters == once.network_.parameters).all()
+    members = make(members=2, refit=True).fit(FRAME, y)
+    assert all((net.parameters != once.network_.parameters).any() for net in members.networks_)
+
+
+def test_the_second_training_has_all_rows_and_no_callbacks() -> None:
+    seen: list[int] = []
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(50, 2)), rng.normal(size=50)
+    given = {"encode": False, "bounded": False, "dropout": 0.0, "callbacks": lambda event: seen.append(event.epoch)}
+    model = regressor(**given, max_iter=20, embedding=None).fit(X, y)
+    assert seen == list(range(1, 21))
+    lulls = {4: model.validation_scores_[3], 9: model.validation_scores_[8], 20: model.validation_scores_[19]}
+    end = max(lulls, key=lambda epoch: lulls[epoch])
+    sizes = [2, 24, 24, 1]
+    parts = {"scaling": True, "parametric": True, "parametrization": "neural_tangent"}
+    net = bs.Network(sizes, hidden="mish", seed=model.network_.seed, **parts)
+    random = np.random.RandomState(0)
+    first = bs.Network(sizes, hidden="mish", seed=int(random.randint(2**31 - 1)), **parts).standardize_units(X)
+    net.parameters[:] = first.parameters
+    net.fit(
+        X, y, optimizer=model.solver, batch_size=50, epochs=20, rates=model.rates, decays=model.decays,
+        callbacks=lambda event: event.epoch == end,
+    )  # fmt: skip
+    np.testing.assert_allclose(model.network_.parameters, net.parameters, rtol=1e-9)
+
+
+def test_a_second_training_that_diverges_leaves_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverge(self: Any, *given: Any, **named: Any) -> Any:
+        if not named.get("own_callbacks", True):
+            raise bs.DivergenceError("No more.", step=1, epoch=1, layer=None, row=None, quantity="loss", history=None)
+        return run(self, *given, **named)
+
+    run = bs.MLPRegressor._run
+    monkeypatch.setattr(bs.MLPRegressor, "_run", diverge)
+    with pytest.warns(UserWarning, match="the rows that were not held out"):
+        twice = regressor().fit(FRAME, NUMBERS)
+    once = regressor(refit=False).fit(FRAME, NUMBERS)
+    assert (twice.network_.parameters == once.network_.parameters).all()
+
+
 def test_what_is_kept_has_the_least_loss_of_the_best_scores() -> None:
     rows, held = FRAME[40:], FRAME[:40]
     model = classifier(max_iter=40).fit(rows, LABELS[40:], X_val=held, y_val=LABELS[:40])
@@ -143,6 +192,11 @@ def test_saved_networks_take_raw_rows_and_bounds(tmp_path: Any) -> None:
     [
         (lambda: classifier(members=0).fit(FRAME, LABELS), "'members' parameter of MLPClassifier must be an integer"),
         (lambda: classifier(encode=1).fit(FRAME, LABELS), "'encode' parameter of MLPClassifier must be True or False"),
+        (
+            lambda: classifier(refit=1.5).fit(FRAME, LABELS),
+            "'refit' parameter of MLPClassifier must be an integer >= 1",
+        ),
+        (lambda: bs.MLPClassifier(refit=True).fit(FRAME, LABELS), "refit trains again on the rows that early stopping"),
         (
             lambda: classifier(members=2).partial_fit(FRAME, LABELS, classes=["no", "yes"]),
             "partial_fit trains one network",

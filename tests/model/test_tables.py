@@ -14,7 +14,7 @@ import pytest
 
 import backstory as bs
 from backstory.data.kinds import LeftOut
-from backstory.model.recipe import FEWEST_ROWS, Embedded, Recipe, Tabular, reasons
+from backstory.model.recipe import FEWEST_ROWS, Recipe, Tabular, reasons
 from backstory.model.tables import prepare
 
 N = 240
@@ -155,7 +155,7 @@ def test_the_recipe_follows_the_rows_and_the_user() -> None:
     assert (plan.batch_size, plan.epochs, plan.warmup) == (7, 3, 143)
 
 
-@pytest.mark.parametrize("recipe", [Recipe, Tabular, Embedded])
+@pytest.mark.parametrize("recipe", [Recipe, Tabular])
 def test_every_choice_of_the_recipe_has_its_reason(recipe: type[Recipe] | type[Tabular]) -> None:
     assert all(len(why) > 10 for why in reasons(recipe).values())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,12 @@ class Table:
     def input_names(self) -> tuple[str, ...]:
         """What the network's inputs are called, in order."""
         return tuple(name for column in self.columns for name in column.inputs)
+
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """Which inputs are the columns of numbers themselves, and not words on what is missing."""
+        starts = accumulate((len(column.inputs) for column in self.columns), initial=0)
+        return tuple(at for at, column in zip(starts, self.columns, strict=False) if isinstance(column, Number))
 
     @property
     def target(self) -> str:

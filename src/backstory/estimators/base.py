@@ -64,7 +64,8 @@ class BaseMLP(Encoding, Asking, Fitting):
         """Make an estimator with the parameters of the recipe for tables; see `backstory.model.recipe.Tabular`.
 
         Raw columns are encoded (numbers by median and quartiles, texts one-hot, missing values named as such), a fifth
-        of the rows is held out, and of all epochs the best is kept.
+        of the rows is held out, and of all epochs the best is kept; where there are at most 4000 rows, a second
+        training on all of them follows.
 
         Parameters
         ----------

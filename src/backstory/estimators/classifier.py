@@ -56,9 +56,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         Strength of scikit-learn's L2 penalty: the loss of a batch carries alpha/2 times all squared weights, divided by
         the batch's rows (by the sum of their sample weights), also where the last batch of an epoch is shorter. Its
         effect therefore depends on the batch size. For a penalty that does not depend on batches, see `penalty`.
-    batch_size : int >= 1, "auto" or "by_rows"
-        Rows per step; "auto" is 200, at most all rows; "by_rows" is a sixteenth of all, from 16 to 256. Not used by
-        L-BFGS.
+    batch_size : int >= 1, "auto" or "even"
+        Rows per step; "auto" is 200, at most all rows; "even" is at most 256, all batches about the same size. Not used
+        by L-BFGS.
     learning_rate : {"constant", "invscaling", "adaptive"}, or a schedule
         For "sgd". "invscaling": ``learning_rate_init / (t_ + 1)**power_t`` from epoch to epoch. "adaptive": a fifth
         whenever nothing has improved for `n_iter_no_change` epochs, down to 1e-6. A schedule such as
@@ -128,6 +128,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         As for `Network` and its `fit`. With `encode`, ``Periodic()`` embeds the columns of numbers.
     standardize_units : bool
         Whether first weights are fitted to the rows, as `Network.standardize_units` does.
+    refit : bool or int
+        Whether rows held out by `early_stopping` are learned from after all: trained a second time on all rows, from
+        the same first weights, for as many epochs as were best before (of those at whose end the learning rate was
+        low, where it goes up and down). A number means so for at most so many rows. Curves, scores and `n_iter_` are
+        those of the first time; callbacks are not called the second.
     members : int >= 1
         Networks, from seeds of their own, each on a thread of its own; what is predicted is their mean. `networks_` has
         all; `network_`, curves and questions such as `explain` are of the first.
@@ -232,6 +237,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         standardize_units: bool = False,
         rates: Any = None,
         decays: Any = None,
+        refit: bool | int = False,
         members: int = 1,
     ) -> None:
         self._keep(locals())

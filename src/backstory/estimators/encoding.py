@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
-from backstory.data.columns import Number
 from backstory.data.frame import Frame, as_frame, is_frame
 from backstory.data.kinds import LeftOut, infer
 from backstory.data.table import Table
@@ -66,11 +65,7 @@ class Encoding:
         """`embedding`; of encoded columns, without a choice of its own, it is for those of numbers."""
         if self.embedding is None or not self.encode or self.embedding.columns is not None:
             return self.embedding
-        starts = np.cumsum([0, *(len(column.inputs) for column in self.table_.columns)])
-        numbers = [
-            int(at) for at, column in zip(starts, self.table_.columns, strict=False) if isinstance(column, Number)
-        ]
-        return replace(self.embedding, columns=tuple(numbers)) if numbers else None
+        return replace(self.embedding, columns=self.table_.numbers) if self.table_.numbers else None
 
 
 def learned(frame: Frame) -> Table:

@@ -19,6 +19,7 @@ from backstory.estimators import translation
 from backstory.estimators.epochs import EpochEnd
 from backstory.estimators.workers import fair_threads
 from backstory.model.network import Network
+from backstory.model.refitting import anew, best_lull, until
 from backstory.training.arguments import take
 from backstory.training.callbacks import Event, EveryEpoch
 from backstory.training.history import History
@@ -76,6 +77,7 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
         """Run single steps, with scikit-learn's rules for the end of each epoch."""
         watches = self.early_stopping or validation is not None
         self._prepare_record(first, watches, incremental)
+        everything = data
         if self.early_stopping and validation is None:
             data, validation = self._split(data, self._split_random(random) if incremental else random)
         if self.early_stopping and (first or not incremental or "_best_parameters" not in vars(self)):
@@ -95,6 +97,8 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             rate.rate = network._memory.optimizer.learning_rate.rate
         constants = self._loss_constant(data), None if validation is None else self._loss_constant(validation)
         watch = EpochEnd(self, rate, len(data), *constants)
+        refits = not incremental and len(data) < len(everything) <= self._most_rows_to_refit()
+        first_weights = network.parameters.copy() if refits else network.parameters
         try:
             epochs = 1 if incremental else int(self.max_iter)
             history = self._run(network, data, validation, optimizer, epochs, EveryEpoch(watch, watch.ahead))
@@ -118,6 +122,24 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
         self._ended = incremental and watch.converged
         if self.early_stopping and (self._ended or not incremental):
             network.parameters[:] = self._best_parameters
+        if refits:
+            self._train_again(network, everything, optimizer, first_weights)
+
+    def _most_rows_to_refit(self) -> float:
+        is_flag = isinstance(self.refit, bool | np.bool_)
+        return math.inf if is_flag and self.refit else float(self.refit)
+
+    def _train_again(self, network: Network, data: Data, optimizer: Any, first_weights: Array) -> None:
+        """Train on all rows, from the same first weights, for as long as was best with some of them held out."""
+        rate, losses = optimizer.learning_rate, self.validation_loss_curve_
+        end = best_lull(rate, int(self.max_iter), self.validation_scores_, losses)
+        try:
+            with anew(network, first_weights):
+                self._run(network, data, None, optimizer, int(self.max_iter), until(end), own_callbacks=False)
+        except KeyboardInterrupt:
+            warn("Training interrupted by user: the weights are those of the rows that were not held out.")
+        except DivergenceError as error:
+            warn(f"{error} The weights are those of the rows that were not held out.", ConvergenceWarning)
 
     def _prepare_record(self, first: bool, watches: bool, incremental: bool) -> None:
         """Begin the attributes that grow from epoch to epoch, or go on with them where the same thing is watched."""
@@ -151,7 +173,14 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
         return take(data, train), take(data, held_out)
 
     def _run(
-        self, network: Network, data: Data, validation: Data | None, optimizer: Any, epochs: int, callback: Any
+        self,
+        network: Network,
+        data: Data,
+        validation: Data | None,
+        optimizer: Any,
+        epochs: int,
+        callback: Any,
+        own_callbacks: bool = True,
     ) -> History:
         self.network_ = network
         own = self.callbacks if isinstance(self.callbacks, list | tuple) else [self.callbacks]
@@ -170,7 +199,7 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
             validation=None if validation is None else (validation.X, validation.y, validation.sample_weight),
             metrics={"score": self._score_or_nan},
             threads=fair_threads(self.threads),
-            callbacks=[callback, *(each for each in own if each is not None)],
+            callbacks=[callback, *(each for each in own if own_callbacks and each is not None)],
             progress=self.progress,
             shards=0,  # what an estimator keeps of each epoch, every process of a launcher must keep
         )

@@ -50,7 +50,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
         As for `MLPClassifier`; targets are then standardized too, and losses are those of standardized targets.
     bounded : bool
         Whether predictions are kept within the range of the targets of `fit`.
-    initializer, embedding, scaling, parametric, parametrization, rates, decays, standardize_units, members
+    initializer, embedding, scaling, parametric, parametrization, rates, decays, standardize_units, refit,
+    members
         As for `MLPClassifier`.
 
     Attributes
@@ -120,6 +121,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]  # scikit-lea
         standardize_units: bool = False,
         rates: Any = None,
         decays: Any = None,
+        refit: bool | int = False,
         members: int = 1,
     ) -> None:
         self._keep(locals())

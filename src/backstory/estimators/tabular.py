@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.base import ClassifierMixin
 
 from backstory.functions import CrossEntropy
-from backstory.model.recipe import Embedded
+from backstory.model.recipe import Tabular
 
 
 def tabular_parameters(kind: Any) -> dict[str, Any]:
@@ -26,13 +26,13 @@ def tabular_parameters(kind: Any) -> dict[str, Any]:
     ['activation', 'alpha', 'batch_size', 'bounded']
     """
     classes = issubclass(kind, ClassifierMixin)
-    recipe = Embedded()
+    recipe = Tabular()
     shared = {
         "hidden_layer_sizes": recipe.hidden,
         "activation": recipe.activation(classes),
         "solver": recipe.optimizer(classes),
         "alpha": 0.0,
-        "batch_size": recipe.most_batch,
+        "batch_size": "even",
         "max_iter": recipe.epochs,
         "early_stopping": True,
         "validation_fraction": recipe.held_out,
@@ -44,6 +44,7 @@ def tabular_parameters(kind: Any) -> dict[str, Any]:
         "parametric": recipe.parametric,
         "parametrization": recipe.parametrization,
         "standardize_units": recipe.standardize_units,
+        "refit": recipe.refit,
         "rates": recipe.rates,
         "decays": recipe.decays,
     }

@@ -13,7 +13,7 @@ from backstory.estimators.parameters import hidden_activations, hidden_sizes
 from backstory.functions import L2, Penalty
 from backstory.functions import penalty as find_penalty
 from backstory.model.network import Network
-from backstory.model.recipe import batch_of
+from backstory.model.recipe import even_batch
 from backstory.training.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, Optimizer
 from backstory.training.schedules import Schedule
 from backstory.training.trainer import Data
@@ -36,8 +36,8 @@ def rows_per_step(estimator: Any, n: int) -> int:
     """How many of n rows a step takes."""
     if is_lbfgs(estimator):
         return n
-    if estimator.batch_size == "by_rows":
-        return batch_of(n)
+    if estimator.batch_size == "even":
+        return even_batch(n)
     return min(MOST_ROWS if estimator.batch_size == "auto" else int(estimator.batch_size), n)
 
 

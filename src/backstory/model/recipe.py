@@ -50,6 +50,14 @@ class Plan:
         """The best epoch is kept."""
         return EarlyStopping(self.patience)
 
+    @property
+    def rates(self) -> None:
+        """One rate for all parameters."""
+
+    @property
+    def decays(self) -> None:
+        """Weights decay, and nothing else does."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -110,13 +118,17 @@ class TabularPlan:
     optimizer: AdamW
     dropout: float | Schedule
     early_stopping: EarlyStopping
+    rates: dict[str, float]
+    decays: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Tabular:
     """How a network is built for a table of more than a few hundred rows and trained; `reasons` says why.
 
-    The parts are those of RealMLP, some of them smaller and shorter.
+    The parts are those of RealMLP: columns of numbers are embedded, all columns have learned factors, hidden units an
+    alpha each, first weights are fitted to the rows, and rates are those of the neural-tangent parametrization. Layers
+    are half as wide, and small tables are trained on twice, the second time on all rows.
 
     References
     ----------
@@ -125,27 +137,36 @@ class Tabular:
     Examples
     --------
     >>> plan = Tabular().plan(1000, classes=True)
-    >>> plan.batch_size, plan.optimizer.learning_rate
-    (31, CosLog(rate=0.0025, cycles=4))
+    >>> plan.batch_size, plan.epochs, plan.optimizer.learning_rate
+    (250, 256, CosLog(rate=0.04, cycles=4))
+    >>> Tabular().rates["scaling"]
+    6.0
     """
 
-    hidden: tuple[int, ...] = _as((128, 128, 128), "256 units take four times as long")
+    hidden: tuple[int, ...] = _as(
+        (128, 128, 128), "64 units are 6 % worse on eight small tables; 256 take three times as long"
+    )
     activation_of_classes: str = _as("selu", "as in RealMLP")
     activation_of_numbers: str = _as("mish", "as in RealMLP")
-    initializer: str | None = _as("lecun_normal", "as in the neural-tangent parametrization")
-    rate_of_classes: float = _as(0.0025, "RealMLP's 0.04, divided by the root of 256 inputs of a layer")
-    rate_of_numbers: float = _as(0.0125, "RealMLP's 0.2, divided likewise")
+    embedding: Periodic = _as(_PERIODIC, "without it the error is a sixth higher on some tables")  # noqa: RUF009 - a field
+    scaling: bool = _as(True, "as in RealMLP")
+    parametric: bool = _as(True, "as in RealMLP")
+    parametrization: str = _as("neural_tangent", "as in RealMLP")
+    standardize_units: bool = _as(True, "as in RealMLP; without it the error is 3 % higher on eight small tables")
+    rate_of_classes: float = _as(0.04, "as in RealMLP")
+    rate_of_numbers: float = _as(0.2, "as in RealMLP")
+    rate_of_scaling: float = _as(6.0, "as in RealMLP")
+    rate_of_others: float = _as(0.1, "of biases, embeddings and activations; as in RealMLP")
     cycles: int = _as(4, "as in RealMLP")
     beta2: float = _as(0.95, "0.999 is 4 % worse on eight small tables")
-    weight_decay: float = _as(0.32, "RealMLP's 0.02, multiplied as its rates are divided")
-    dropout: float = _as(0.05, "0.15 is worse on small tables where the target is smooth")
+    weight_decay: float = _as(0.02, "as in RealMLP")
+    dropout: float = _as(0.1, "0.15, as in RealMLP, is 4 % worse in layers half as wide as its")
     label_smoothing: float = _as(0.1, "as in RealMLP")
     held_out: float = _as(0.2, "as in RealMLP")
-    least_batch: int = _as(16, "the smallest tables still get means over some rows")
-    most_batch: int = _as(256, "as in RealMLP")
-    batches: int = _as(32, "an epoch has at least so many steps, where batches of 16 allow it")
-    epochs: int = _as(128, "256, as in RealMLP, take twice as long")
-    steps: int = _as(12_800, "at most about so many, so that a large table is seen less often")
+    refit: int = _as(4000, "rows at most: 7 % better on eight small tables, at twice the time")
+    most_batch: int = _as(256, "as in RealMLP; all of about the same size, as the last is not left out here")
+    epochs: int = _as(256, "as in RealMLP")
+    steps: int = _as(16_000, "in `bs.train` at most about so many, so that a large table is seen less often")
     least_epochs: int = _as(20, "a large table is still seen so many times")
 
     def activation(self, classes: bool) -> str:
@@ -162,55 +183,6 @@ class Tabular:
         """Level, and then falling."""
         return FlatCos(self.dropout) if self.dropout else 0.0
 
-    def loss(self, classes: bool) -> str | Loss:
-        """Squares, or cross-entropy with smoothed labels."""
-        return CrossEntropy(label_smoothing=self.label_smoothing) if classes else "half_squared_error"
-
-    def parts(self, classes: bool) -> dict[str, Any]:
-        """What a network is built with, for classes or a number."""
-        return {"hidden": self.activation(classes), "loss": self.loss(classes), "initializer": self.initializer}
-
-    def plan(
-        self, n: int, batch_size: int | None = None, epochs: int | None = None, classes: bool = False
-    ) -> TabularPlan:
-        """The recipe for n training rows; a batch size or number of epochs that the user chose stays."""
-        keep = EarlyStopping(patience=None, metric="accuracy" if classes else None)
-        size = batch_of(n, self) if batch_size is None else batch_size
-        count = min(max(self.steps * size // n, self.least_epochs), self.epochs) if epochs is None else epochs
-        return TabularPlan(size, count, self.optimizer(classes), self.dropout_schedule, keep)
-
-
-@dataclass(frozen=True)
-class Embedded(Tabular):
-    """The recipe of `MLPClassifier.tabular()` and `MLPRegressor.tabular()`: with all parts that RealMLP has.
-
-    Columns of numbers are embedded, all columns have learned factors, hidden units an alpha each, and rates are those
-    of the neural-tangent parametrization.
-
-    Examples
-    --------
-    >>> Embedded().rates["scaling"], Embedded().optimizer(classes=False).learning_rate
-    (6.0, CosLog(rate=0.2, cycles=4))
-    """
-
-    hidden: tuple[int, ...] = _as(
-        (128, 128, 128), "64 units are 6 % worse on eight small tables; 256 take three times as long"
-    )
-    initializer: str | None = _as(None, "that of the parametrization")
-    rate_of_classes: float = _as(0.04, "as in RealMLP")
-    rate_of_numbers: float = _as(0.2, "as in RealMLP")
-    weight_decay: float = _as(0.02, "as in RealMLP")
-    dropout: float = _as(0.1, "0.15, as in RealMLP, is 4 % worse in layers half as wide as its")
-    epochs: int = _as(256, "as in RealMLP")
-    batches: int = _as(1, "batches of 256, as in RealMLP, or all rows")
-    embedding: Periodic = _as(_PERIODIC, "without it the error is a sixth higher on some tables")  # noqa: RUF009 - a field
-    scaling: bool = _as(True, "as in RealMLP")
-    parametric: bool = _as(True, "as in RealMLP")
-    parametrization: str = _as("neural_tangent", "as in RealMLP")
-    standardize_units: bool = _as(True, "as in RealMLP; without it the error is 3 % higher on eight small tables")
-    rate_of_scaling: float = _as(6.0, "as in RealMLP")
-    rate_of_others: float = _as(0.1, "of biases, embeddings and activations; as in RealMLP")
-
     @property
     def rates(self) -> dict[str, float]:
         """Factors of the rate by group of parameters."""
@@ -223,14 +195,38 @@ class Embedded(Tabular):
         """Factors of the decay by group: all but biases."""
         return dict.fromkeys(("scaling", "embedding", "activation"), 1.0)
 
+    def loss(self, classes: bool) -> str | Loss:
+        """Squares, or cross-entropy with smoothed labels."""
+        return CrossEntropy(label_smoothing=self.label_smoothing) if classes else "half_squared_error"
 
-def batch_of(n: int, recipe: Tabular = Tabular()) -> int:
-    """How many of n rows the recipe for tables takes to a step.
+    def parts(self, classes: bool) -> dict[str, Any]:
+        """What a network is built with, for classes or a number."""
+        return {
+            "hidden": self.activation(classes),
+            "loss": self.loss(classes),
+            "embedding": self.embedding,
+            "scaling": self.scaling,
+            "parametric": self.parametric,
+            "parametrization": self.parametrization,
+        }
 
-    >>> [batch_of(n) for n in (100, 1000, 100_000)]
-    [16, 31, 256]
+    def plan(
+        self, n: int, batch_size: int | None = None, epochs: int | None = None, classes: bool = False
+    ) -> TabularPlan:
+        """The recipe for n training rows; a batch size or number of epochs that the user chose stays."""
+        keep = EarlyStopping(patience=None, metric="accuracy" if classes else None)
+        size = even_batch(n, self.most_batch) if batch_size is None else batch_size
+        count = min(max(self.steps * size // n, self.least_epochs), self.epochs) if epochs is None else epochs
+        return TabularPlan(size, count, self.optimizer(classes), self.dropout_schedule, keep, self.rates, self.decays)
+
+
+def even_batch(n: int, most: int = 256) -> int:
+    """How many of n rows make a batch, where batches have at most so many and all about the same size.
+
+    >>> [even_batch(n) for n in (100, 257, 742, 100_000)]
+    [100, 129, 248, 256]
     """
-    return min(max(n // recipe.batches, recipe.least_batch), recipe.most_batch, n)
+    return -(-n // -(-n // most))
 
 
 def chosen(n: int, plain: bool, hidden: tuple[int, ...] | None) -> Recipe | Tabular:

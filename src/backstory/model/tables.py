@@ -16,6 +16,7 @@ from backstory.data.parts import FEWEST_ROWS, USES, Parts, drawn, rows_by_column
 from backstory.data.table import SAID, Table
 from backstory.data.target import Target
 from backstory.data.texts import cached
+from backstory.distributed.fitting import read_shards
 from backstory.errors import ConfigurationError, DataError
 from backstory.model.network import Network
 from backstory.model.recipe import Tabular, chosen
@@ -69,9 +70,9 @@ def train(
     hidden : sequence of int, optional
         Units of the hidden layers, of a plain network.
     plain : bool
-        Train a plain ReLU network until it no longer improves, as is done for tables of fewer than 300 rows and those
-        read in blocks. Others are trained by the recipe for tables (`backstory.model.recipe.Tabular`): all epochs, of
-        which the best is kept, and numbers stay within the target's range.
+        Train a plain ReLU network until it no longer improves, as is done for tables of fewer than 300 rows, those read
+        in blocks, and in shards. Others are trained by the recipe for tables (`backstory.model.recipe.Tabular`): all
+        epochs, of which the best is kept, and numbers stay within the target's range.
     epochs, batch_size : int >= 1, optional
     seed : int >= 0
         Of first weights, order of rows, and rows held out.
@@ -112,7 +113,7 @@ def train(
         split=split,
         validation=validation,
         hidden=hidden,
-        plain=plain,
+        plain=plain or bool(read_shards(shards)[1]),
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,

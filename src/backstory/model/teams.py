@@ -50,7 +50,7 @@ def prepare_together(team: Communicator, shards: int, data: Path, target: str | 
     whole: list[Work] = []
 
     def make() -> tuple[Parts, Table, Plan | TabularPlan, Recipe | Tabular]:
-        work = prepare(data, target, **options)
+        work = prepare(data, target, **options | {"plain": True})
         whole.append(work)
         parts = work.parts if work.rows is None else replace(work.parts, train=trained_on(work.rows))
         return parts, work.table, work.plan, work.recipe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -81,6 +81,8 @@ class Work:
         """
         held = self._encoded(self.validation)
         first = (self.rows,) if self.rows is not None else self._encoded(self.learned())
+        if isinstance(self.recipe, Tabular) and self.recipe.standardize_units:
+            self.net.standardize_units(first[0])
         try:
             return self.net.fit(
                 *first,
@@ -90,6 +92,8 @@ class Work:
                 validation=held,
                 early_stopping=self.plan.early_stopping,
                 dropout=self.plan.dropout,
+                rates=self.plan.rates,
+                decays=self.plan.decays,
                 threads=threads,
                 callbacks=callbacks,
                 progress=progress,
@@ -108,7 +112,10 @@ def network(table: Table, recipe: Recipe | Tabular, seed: int) -> Network:
     """The network for a table: softmax and cross-entropy for classes, a linear output and squares for a number."""
     n_out, output = (1, "identity") if table.classes is None else (len(table.classes), "softmax")
     sizes = [len(table.input_names), *recipe.hidden, n_out]
-    net = Network(sizes, output=output, seed=seed, dtype="float32", **recipe.parts(table.classes is not None))
+    parts = recipe.parts(table.classes is not None)
+    if parts.get("embedding") is not None:
+        parts["embedding"] = replace(parts["embedding"], columns=table.numbers) if table.numbers else None
+    net = Network(sizes, output=output, seed=seed, dtype="float32", **parts)
     net.table = table
     net.classes = None if table.classes is None else list(table.classes)
     return net

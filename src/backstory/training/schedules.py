@@ -54,6 +54,23 @@ class Schedule(Protocol):
         """The learning rate at each of `steps` (0-based), shape as given."""
 
 
+def lulls(rate: float | Schedule, epochs: int) -> list[int]:
+    """After which epochs, counted from 1, a rate is no higher than an epoch before and after; the last is among them.
+
+    Rates that are not laid out over the run are taken as level, so that all epochs are.
+
+    Examples
+    --------
+    >>> lulls(CosLog(0.1, cycles=4), 256), lulls(Cosine(0.1), 256), lulls(0.1, 3)
+    ([17, 51, 119, 256], [256], [1, 2, 3])
+    """
+    if not isinstance(rate, Schedule) or not rate.planned:
+        return list(range(1, epochs + 1))
+    rates = rate.rates(np.arange(epochs), Plan(steps=epochs, steps_per_epoch=1))
+    inner = (rates[1:-1] <= rates[:-2]) & (rates[1:-1] <= rates[2:])
+    return [*(np.flatnonzero(inner) + 1).tolist(), epochs]
+
+
 def positive(owner: str, **values: float) -> None:
     """Raise ConfigurationError unless every value is a finite number > 0."""
     for name, value in values.items():

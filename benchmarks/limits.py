@@ -45,6 +45,11 @@ def traffic(work: Work) -> int:
     return 4 * (2 * inputs + 4 * values + sum(weights) + back + last)
 
 
+def amount(operations: float) -> str:
+    """So many operations: one by one, or in millions from a hundred thousand on."""
+    return f"{operations:,.0f}" if operations < 1e5 else f"{figure(operations / 1e6)} M"
+
+
 def table(threads: int) -> str:
     """The limits of every work of the kinds above; a step of one row has only one processor to be done on."""
     lines = [
@@ -59,7 +64,7 @@ def table(threads: int) -> str:
         memory = moved / peak.bandwidth(count, max(4096 * count, moved))
         kind = "arithmetic" if arithmetic > memory else "memory"
         lines.append(
-            f"| {work.name} | {figure(operations(work) / 1e6)} M | {duration(arithmetic)} | {figure(moved / 1e3)} kB "
+            f"| {work.name} | {amount(operations(work))} | {duration(arithmetic)} | {figure(moved / 1e3)} kB "
             f"| {duration(memory)} | {duration(max(arithmetic, memory))} ({kind}) |"
         )
     return "\n".join(lines)

@@ -31,6 +31,8 @@ KEPT = ROOT / "build" / "book"
 FONT = ROOT / "src" / "backstory" / "studio" / "static" / "stix-two-math.woff2"
 WORKERS = min(4, len(os.sched_getaffinity(0)))
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([\[(])(.*?)\\[\])]</\1>', flags=re.DOTALL)
+_UNDESCRIBED = re.compile(r'\s+–\s+<div class="doc-md-description">\s*</div>')
+_SPACED = re.compile(r"</code>\s+\)")
 
 _outcomes: dict[str, list[Outcome]] = {}
 
@@ -58,8 +60,8 @@ def on_page_markdown(markdown: str, page: Any, config: MkDocsConfig, files: File
 
 
 def on_page_content(content: str, page: Any, config: MkDocsConfig, files: Files) -> str:
-    """Set formulas as MathML, which browsers show without a script."""
-    return _FORMULA.sub(_mathml, content)
+    """Set formulas as MathML, which browsers show without a script; leave no dash before what is not described."""
+    return _FORMULA.sub(_mathml, _SPACED.sub("</code>)", _UNDESCRIBED.sub("", content)))
 
 
 def on_post_page(output: str, page: Any, config: MkDocsConfig) -> str:

@@ -57,6 +57,14 @@ def test_formulas_become_mathml() -> None:
     assert "arithmatex" not in content
 
 
+def test_what_is_not_described_has_no_dash() -> None:
+    item = '(<code>1</code>\n)\n  –\n <div class="doc-md-description">\n {}\n </div></li>'
+    nothing = SimpleNamespace()
+    found = [hooks.on_page_content(item.format(text), nothing, nothing, nothing) for text in ("", "<p>Said.</p>")]
+    assert found[0] == "(<code>1</code>)</li>"
+    assert "–" in found[1]
+
+
 def test_what_came_out_of_a_page_is_kept_while_others_still_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

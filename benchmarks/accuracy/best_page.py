@@ -41,7 +41,7 @@ def ranks(found: Found) -> dict[str, float]:
     """The mean rank of each contender among those that were measured on the same split."""
     every: dict[str, list[float]] = {}
     for table, by_name in found.items():
-        for split in splits(found, table, THEIRS):
+        for split in splits(found, table, OURS, THEIRS):
             names = [name for name in by_name if split in by_name[name]]
             errors = np.array([by_name[name][split].error for name in names])
             for name, error in zip(names, errors, strict=True):
@@ -80,7 +80,21 @@ def _summary(found: Found) -> list[str]:
     return rows
 
 
+def alike(found: Found) -> Found:
+    """Only the splits that both we and RealMLP were measured on, and of the others who have all of these."""
+    every: dict[str, dict[str, dict[int, Result]]] = {}
+    for table, by_name in found.items():
+        shared = splits(found, table, OURS, THEIRS)
+        every[table] = {
+            name: {split: results[split] for split in shared}
+            for name, results in by_name.items()
+            if shared and set(shared) <= set(results)
+        }
+    return every
+
+
 def _by_table(found: Found) -> list[str]:
+    found = alike(found)
     names = [name for name in RIVALS if any(name in each for each in found.values())]
     rows = [f"| table | splits | measure | {' | '.join(names)} |", f"|{'---|' * (3 + len(names))}"]
     for set in TABLES:
@@ -107,11 +121,13 @@ def _verdicts(found: Found) -> list[str]:
         every = ratios(found, name)
         if not every:
             continue
+        counted = sum(len(splits(found, table, name, THEIRS)) for table in every)
         mean = geometric(list(every.values()))
         far = ", ".join(f"{table} ({100 * (each - 1):.0f} %)" for table, each in every.items() if each > ALLOWED)
         quicker = seconds(found, THEIRS) / seconds(found, name)
         said.append(
-            f"- {name}: the geometric mean of the errors is {mean:.3f} of RealMLP-TD's "
+            f"- {name}, {counted} splits of {len(every)} tables: the geometric mean of the errors is {mean:.3f} of "
+            "RealMLP-TD's "
             f"({'reached' if mean <= 1 else 'not reached'}); worse than it by more than 3 % on "
             f"{f'{far} (not reached)' if far else 'no table (reached)'}; a fit takes 1/{quicker:.0f} of its time."
         )

@@ -116,7 +116,7 @@ def ours(members: int) -> Fit:
     return fit
 
 
-OURS, SEVERAL, THEIRS = "backstory", "backstory, 8 networks", "RealMLP-TD"
+OURS, SEVERAL, THEIRS = "backstory", "backstory × 8", "RealMLP-TD"
 RIVALS: Mapping[str, Rival] = {
     OURS: Rival(ours(1), "backstory"),
     SEVERAL: Rival(ours(MEMBERS), "backstory"),

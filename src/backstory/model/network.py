@@ -202,7 +202,7 @@ class Network:
         if not self.spec.is_plain:
             raise ConfigurationError(
                 f"{what} is there for networks of dense layers alone, and this one has embeddings, learned scales or "
-                "parametric activations. Leave these out to ask for it."
+                "parametric activations. Leave these out to ask for it; of a table, train with plain=True (--plain)."
             )
 
     def _rows(self, X: Any) -> Array:

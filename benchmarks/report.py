@@ -157,7 +157,7 @@ def description(result: Measured) -> str:
     text = texts.get(work.kind, f"{work.rows:,} rows, {work.steps:,} steps; {net}.")
     if work.kind == "training" and not math.isnan(result.peak):
         text += (
-            f" {figure(work.flops / 1e6)} million floating-point operations in a step's products: "
+            f" {work.flops:,.0f} floating-point operations in a step's products: "
             f"{result.peak_share:.0%} of the peak of {result.peak / 1e9:,.0f} GFLOP/s."
         )
     return text

@@ -109,6 +109,15 @@ def test_small_tables_are_trained_on_twice(make: Any, y: Any) -> None:
     assert all((net.parameters != once.network_.parameters).any() for net in members.networks_)
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer. Maximum iterations")
+def test_where_no_rows_are_held_out_there_is_one_training() -> None:
+    every, own = ({"refit": flag, "max_iter": 5} for flag in (True, False))
+    one, two = (regressor(early_stopping=False, **given).fit(FRAME, NUMBERS) for given in (every, own))
+    assert (one.network_.parameters == two.network_.parameters).all()
+    one, two = (regressor(**given).fit(FRAME, NUMBERS, X_val=FRAME, y_val=NUMBERS) for given in (every, own))
+    assert (one.network_.parameters == two.network_.parameters).all()
+
+
 def test_the_second_training_has_all_rows_and_no_callbacks() -> None:
     seen: list[int] = []
     rng = np.random.default_rng(1)
@@ -196,7 +205,6 @@ def test_saved_networks_take_raw_rows_and_bounds(tmp_path: Any) -> None:
             lambda: classifier(refit=1.5).fit(FRAME, LABELS),
             "'refit' parameter of MLPClassifier must be an integer >= 1",
         ),
-        (lambda: bs.MLPClassifier(refit=True).fit(FRAME, LABELS), "refit trains again on the rows that early stopping"),
         (
             lambda: classifier(members=2).partial_fit(FRAME, LABELS, classes=["no", "yes"]),
             "partial_fit trains one network",

@@ -50,11 +50,6 @@ def check_parameters(estimator: Any) -> None:
     count(owner, **{name: numbers[name] for name in _COUNTS if numbers[name] not in other.get(name, ())})
     if not isinstance(given["refit"], bool | np.bool_):
         count(owner, refit=numbers["refit"])
-    if given["refit"] and not given["early_stopping"]:
-        raise ConfigurationError(
-            f"{owner} with refit trains again on the rows that early stopping held out. Got early_stopping=False; set "
-            "early_stopping=True, or leave refit out."
-        )
     if given["penalty"] is not None and given["alpha"] not in (0, ALPHA):
         raise ConfigurationError(
             f"{owner} takes penalty= or alpha=, not both: alpha is scikit-learn's penalty, divided by the rows of a "

@@ -34,6 +34,13 @@ def test_the_loss_is_explained_in_labels() -> None:
     assert unnamed.explain("w1[2->0]", csr_array(X), THREE, row=2).value == pytest.approx(story.value)
 
 
+def test_numbers_of_a_story_are_short() -> None:
+    fitted = MLPClassifier(4, activation="tanh", max_iter=20, tol=1, alpha=1e-4, random_state=0).fit(X[:30], TWO[:30])
+    told = str(fitted.explain("w1[2->0]", X[:1], TWO[:1]))
+    assert "the penalty of this weight is 1.66667e-06*w1[2->0]^2" in told  # 1e-4/2 by 30 rows
+    assert "Adam(learning_rate=0.001, beta1" in told
+
+
 @pytest.mark.parametrize("y", [THREE, TWO], ids=["three", "two"])
 def test_a_prediction_is_explained_without_a_target(y: np.ndarray) -> None:
     fitted = classifier(y)

@@ -151,6 +151,29 @@ def test_class_weights_are_sample_weights() -> None:
 
 
 @QUIET
+def test_class_weights_may_name_what_the_rows_have_not() -> None:
+    y = (X[:, 0] > 0).astype(int)
+    few = {"hidden_layer_sizes": (6,), "random_state": 0}
+    weighted, plain = MLPClassifier(**few, class_weight={1: 5.0}), MLPClassifier(**few)
+    for classifier in (weighted, plain):  # no row of class 1 among these
+        classifier.partial_fit(X[y == 0], y[y == 0], classes=[0, 1])
+    np.testing.assert_array_equal(weighted.coefs_[0], plain.coefs_[0])
+    MLPClassifier(**few, max_iter=2, class_weight={0: 1.0, 1: 2.0, 7: 3.0}).fit(X, y)  # nor has a fold all classes
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (X[:, 0], "Unknown label type: continuous. Maybe you are trying to fit a classifier"),
+        ((np.arange(160) % 3).reshape(80, 2), r"several columns of several classes; wrap .*MultiOutputClassifier"),
+    ],
+)
+def test_what_are_no_classes(y: np.ndarray, message: str) -> None:
+    with pytest.raises(bs.DataError, match=message):
+        MLPClassifier().fit(X, y)
+
+
+@QUIET
 def test_additions_reach_the_network() -> None:
     few = {"hidden_layer_sizes": (6,), "random_state": 0, "max_iter": 5}
     plain = MLPClassifier(**few).fit(X, LABELS)
@@ -255,7 +278,11 @@ def test_poisson_refuses_negative_counts() -> None:
         ({"penalty": bs.L2(0.1), "alpha": 0.1}, r"takes penalty= or alpha=, not both.*leave one out"),
         ({"penalty": "l3"}, "Unknown penalty 'l3'"),
         ({"dropout": 1.0}, r"'dropout' parameter of fit must be in \[0, 1\)"),
-        ({"class_weight": "even"}, "class_weight"),
+        (
+            {"class_weight": "even"},
+            r"'class_weight' parameter of MLPClassifier must be 'balanced', a dict .* Got 'even'",
+        ),
+        ({"class_weight": {7: 2.0}}, r"'class_weight' .* must have classes of y as its keys\. Got 7; y has high, low"),
     ],
 )
 def test_parameters_are_checked(parameters: dict[str, Any], message: str) -> None:

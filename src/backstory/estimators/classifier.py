@@ -11,9 +11,10 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from backstory.data.target import Target
+from backstory.data.wording import listed
 from backstory.errors import ConfigurationError, DataError
 from backstory.estimators.base import BaseMLP, is_stochastic
 from backstory.estimators.heads import Head, gives_probabilities, head_for_classes
@@ -253,10 +254,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
     def _data(self, X: Array, y: Array, sample_weight: Any, goes_on: bool, incremental: bool) -> Data:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        _require_classes(y)
         self._learn_classes(y, goes_on, incremental)
         weight = self._weights(sample_weight, X)
         if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y)
+            by_class = self._class_weights(y)
             weight = self._weights(by_class if weight is None else weight * by_class, X)
         return Data(X, self._targets(y, X.dtype), weight)
 
@@ -273,6 +275,25 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
             marks = self._labels.transform(y)
         low = -1.0 if isinstance(head.loss.targets, Values) else 0.0
         return np.where(marks > 0, 1.0, low).astype(dtype)
+
+    def _class_weights(self, y: Array) -> Array:
+        """What `class_weight` multiplies each row's weight by, (n,)."""
+        given = self.class_weight
+        if not (isinstance(given, dict | list) or (isinstance(given, str) and given == "balanced")):
+            raise ConfigurationError(
+                "The 'class_weight' parameter of MLPClassifier must be 'balanced', a dict of class to weight (a list "
+                f"of them for several labels), or None. Got {given!r}."
+            )
+        if isinstance(given, dict) and y.ndim == 1:  # rows of partial_fit need not have all classes
+            known = self.classes_.tolist()
+            strange = [label for label in given if label not in known]
+            if strange and len(given) - len(strange) < len(known):
+                raise ConfigurationError(
+                    "The 'class_weight' parameter of MLPClassifier must have classes of y as its keys. "
+                    f"Got {strange[0]!r}; y has {listed(known)}."
+                )
+            given = {label: given.get(label, 1.0) for label in known}
+        return np.asarray(compute_sample_weight(given, y))
 
     def _learn_classes(self, y: Array, goes_on: bool, incremental: bool) -> None:
         """Take the classes from y, or make sure that y has none but the known ones."""
@@ -297,7 +318,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         if len(np.setdiff1d(found, self.classes_)):
             raise DataError(
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {found}. "
-                "Name all classes in the first call of partial_fit."
+                "Name all classes in the first call of partial_fit, and leave rows of others out."
             )
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]  # scikit-learn is untyped
@@ -416,3 +437,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _require_classes(y: Array) -> None:
+    """Raise DataError where y is no set of classes."""
+    if type_of_target(y) == "multiclass-multioutput":
+        raise DataError(
+            "y must be one column of classes, or columns of 0 and 1. Got several columns of several classes; wrap the "
+            "classifier in sklearn.multioutput.MultiOutputClassifier, which fits one for each."
+        )
+    try:
+        check_classification_targets(y)
+    except ValueError as error:
+        raise DataError(str(error)) from None

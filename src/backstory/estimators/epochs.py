@@ -15,7 +15,7 @@ from backstory.training.schedules import Plan
 Array = NDArray[Any]
 
 
-@dataclass
+@dataclass(repr=False)
 class EpochRate:
     """A learning rate that only changes between epochs; two are equal when they began alike.
 
@@ -35,6 +35,9 @@ class EpochRate:
 
     def __post_init__(self) -> None:
         self.rate = self.first
+
+    def __repr__(self) -> str:
+        return f"{self.rate:g}" if self.kind == "constant" else f"{self.kind!r}, now {self.rate:g}"
 
     def rates(self, steps: NDArray[np.int64], plan: Plan) -> NDArray[np.float64]:
         """The present rate, for every step of the epoch."""

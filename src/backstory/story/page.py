@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
 from backstory.expressions import Expr, Name, Number, Partial, substitute, to_text
-from backstory.story.chain import Chain, shown
+from backstory.story.chain import Chain, rounded, shown
 from backstory.story.graph import Path
 from backstory.story.stale import NEW, STALE_END, stale_beginning, stale_rows
 
@@ -149,10 +149,17 @@ def penalty(story: Story) -> Iterator[Block]:
     """The penalty's own term."""
     if (term := story.penalty) is None:
         return
-    yield Paragraph(("the penalty of this weight is ", term.formula))
-    yield Paragraph(("its derivative ", Equation(term.slope, (term.value,)), " is added, once per batch:"))
+    yield Paragraph(("the penalty of this weight is ", _few_digits(term.formula)))
+    yield Paragraph(("its derivative ", Equation(_few_digits(term.slope), (term.value,)), " is added, once per batch:"))
     data = Number(float(shown(story.value - term.value)))
     yield Equation(story.symbol, (data + Number(float(shown(term.value))), story.value))
+
+
+def _few_digits(formula: Expr) -> Expr:
+    """A formula with its numbers as results are printed: alpha divided by rows has sixteen digits."""
+    if isinstance(formula, Number):
+        return rounded(float(formula.value))
+    return formula.with_children(*map(_few_digits, formula.children)) if formula.children else formula
 
 
 def batch(story: Story) -> Iterator[Block]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas
+import pyarrow as pa
 import pytest
 from sklearn.linear_model import LinearRegression
 
@@ -69,12 +70,35 @@ def test_what_train_says(run: Run, tables: Path, tmp_path: Path) -> None:
     assert "4-8-3, relu, softmax, cross_entropy, float32" in text
     assert "120 to train on, 30 held out for validation (drawn with seed 7)" in text
     assert "3 epochs of at most 3" in text
+    assert {line.index(word) for line in result.lines for word in ("iris.csv: 150", "3 epochs of") if word in line} == {
+        12
+    }
     assert "batches of 20" in text
     assert "On the 30 rows held out accuracy" in text
     assert "The best epoch was chosen by these rows" in text
     net = bs.load(out)
     assert net.spec.sizes == (4, 8, 3)
     assert net.seed == 7
+
+
+def test_rows_of_a_validation_table_are_not_the_tables(run: Run, tables: Path, tmp_path: Path) -> None:
+    train, held = halves(tables / "iris.csv", tmp_path)
+    where = ("--validation", held, "--epochs", 2, "--out", tmp_path / "m.safetensors")
+    result = run("train", train, "--target", "target", *where)
+    assert "100 rows, 4 input columns" in result.out
+    assert "100 to train on, 50 held out for validation" in " ".join(result.out.split())
+
+
+def test_arrow_streams_are_tables(run: Run, tables: Path, tmp_path: Path) -> None:
+    data, model = tmp_path / "t.arrow", tmp_path / "m.safetensors"
+    table = pa.Table.from_pandas(pandas.read_csv(tables / "iris.csv"), preserve_index=False)
+    with pa.OSFile(str(data), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    result = run("train", data, "--target", "target", "--epochs", 2, "--out", model)
+    assert result.code == 0, result.err
+    assert run("evaluate", model, data).code == run("predict", model, data).code == 0
+    result = run("train", data, "--target", "target", "--stream", "--out", model)
+    assert "must be an Arrow file to be read in blocks, not a stream" in result.err
 
 
 MIXED = "width,color,note,when,use,price\n" + "".join(

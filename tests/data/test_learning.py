@@ -117,7 +117,7 @@ def test_a_missing_target_is_named_in_the_files_rows(tmp_path):
     path = tmp_path / "gap.parquet"
     parquet.write_table(pa.table({"x": np.arange(N) * 0.5, "y": values}), path, row_group_size=999)
     with pytest.raises(
-        DataError, match=r"Column 'y' of 'gap.parquet' must have no missing values. Got one in row 17123"
+        DataError, match=r"Column 'y' of 'gap.parquet', the target, must have no missing values. Got one in row 17123"
     ):
         learn(open_blocks(path), "y", sample_bytes=0)
 

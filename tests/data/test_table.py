@@ -140,8 +140,8 @@ def test_missing_columns_are_named() -> None:
         ([3] * 5, "must have at least two different values. Got 3 in every row; choose another target."),
         ([f"n{i}" for i in range(9)], "or classes that occur several times. Got 9 different values in 9 rows;"),
         ([*map(str, range(30)), "n/a"], "must hold numbers, or classes. Got 'n/a' among numbers in row 30;"),
-        (["a", "b", ""], "Column 't' of the table must have no missing values. Got one in row 2;"),
-        ([1.5, None], "Column 't' of the table must have no missing values. Got one in row 1;"),
+        (["a", "b", ""], "Column 't' of the table, the target, must have no missing values. Got one in row 2;"),
+        ([1.5, None], "Column 't' of the table, the target, must have no missing values. Got one in row 1;"),
         ([1.5, np.inf], "Column 't' of the table must hold finite numbers. Got inf in row 1;"),
     ],
 )
@@ -185,7 +185,7 @@ def test_the_task_may_be_said(target: Any, task: str, classes: Any) -> None:
 @pytest.mark.parametrize(
     ("target", "task", "text"),
     [
-        (LABELS, "number", "Column 't' of the table must hold numbers. Got 'a' in row 0;"),
+        (LABELS, "number", "Column 't' of the table, the target, must hold numbers. Got 'a' in row 0;"),
         (np.arange(30) / 7, "classes", "or classes that occur several times. Got 30 different values in 30 rows;"),
     ],
 )

@@ -45,7 +45,10 @@ def format_of(path: Path) -> tuple[str, str]:
     if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()
     if not suffixes or suffixes[-1] not in FORMATS:
-        raise DataError(f"A table's file name must end in {', '.join(FORMATS)} (text may be .gz). Got {str(path)!r}.")
+        endings, packed = ", ".join(FORMATS), ", ".join(COMPRESSIONS)
+        raise DataError(
+            f"A table's file name must end in {endings} (text may be compressed: {packed}). Got {str(path)!r}."
+        )
     return FORMATS[suffixes[-1]], suffixes[-1]
 
 

@@ -31,6 +31,8 @@ MISSING = (
 
 _MISSING = frozenset(MISSING)
 _INPUT = "which the network takes as input"
+TARGET = "the target"
+"""What messages call the column that is predicted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,27 +174,31 @@ class Frame:
         import pyarrow as pa
 
         column = self.column(name, purpose)
-        self.require_no_missing(name, column)
+        self.require_no_missing(name, column, purpose)
         if pa.types.is_decimal(column.type):
             column = column.cast(pa.float64())
-        self._require_numbers(name, column)
+        self._require_numbers(name, column, purpose)
         values = column.to_numpy().astype(np.float64)
         self._require_none(name, values, ~np.isfinite(values))
         return np.asarray(values)
 
-    def _require_numbers(self, name: str, column: pyarrow.ChunkedArray) -> None:
+    def _require_numbers(self, name: str, column: pyarrow.ChunkedArray, purpose: str = _INPUT) -> None:
         import pyarrow as pa
 
         kind = column.type
         if not any(test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)):
             row, value = first_not_a_number(column)
-            raise self._no_number(name, value, row)
+            raise self._no_number(name, value, row, purpose)
 
-    def _no_number(self, name: str, value: str, row: int) -> DataError:
+    def _no_number(self, name: str, value: str, row: int, purpose: str = _INPUT) -> DataError:
+        other = "predict classes (--task classes)" if purpose == TARGET else "leave the column out"
         return DataError(
-            f"Column {name!r} of {self.name} must hold numbers. Got {value} in {self.place(row)}; "
-            "correct it, write it as a number, or leave the column out."
+            f"{self._called(name, purpose)} must hold numbers. Got {value} in {self.place(row)}; "
+            f"correct it, write it as a number, or {other}."
         )
+
+    def _called(self, name: str, purpose: str) -> str:
+        return f"Column {name!r} of {self.name}" + (f", {TARGET}," if purpose == TARGET else "")
 
     def _require_none(self, name: str, values: NDArray[np.float64], wrong: NDArray[np.bool_]) -> None:
         if wrong.any():
@@ -202,7 +208,7 @@ class Frame:
                 "fill it in or remove the row."
             )
 
-    def require_no_missing(self, name: str, column: pyarrow.ChunkedArray) -> None:
+    def require_no_missing(self, name: str, column: pyarrow.ChunkedArray, purpose: str = _INPUT) -> None:
         """Raise DataError, naming the first, for missing values: null, NaN, or an empty text."""
         import pyarrow.compute as pc
 
@@ -214,13 +220,13 @@ class Frame:
             row, count = int(np.argmax(missing)), int(missing.sum())
             more = f" ({count} in all)" if count > 1 else ""
             raise DataError(
-                f"Column {name!r} of {self.name} must have no missing values. Got one in {self.place(row)}{more}; "
+                f"{self._called(name, purpose)} must have no missing values. Got one in {self.place(row)}{more}; "
                 "fill them in, or remove those rows."
             )
 
     def renamed(self, old: str, new: str) -> Frame:
         """The same table with one column under another name."""
-        self.column(old, "the target")
+        self.column(old, TARGET)
         names = [new if name == old else name for name in self.data.column_names]
         return replace(self, data=self.data.rename_columns(names))
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backstory.data.blocks import Blocks
-from backstory.data.frame import Frame, is_text
+from backstory.data.frame import TARGET, Frame, is_text
 from backstory.data.table import Table
 from backstory.data.target import moments, scale_of
 
@@ -87,8 +87,8 @@ def learn(
             for what, place in witness.found(frame):
                 testify[witness.name, what] = first + place
                 taken[place] = True
-            if witness.is_target and not is_text(frame.column(target, "the target").type):
-                moments.add(frame.numbers(target, "the target")[~out])
+            if witness.is_target and not is_text(frame.column(target, TARGET).type):
+                moments.add(frame.numbers(target, TARGET)[~out])
         parts = gathered(parts, frame.take(np.flatnonzero(taken)))
         stays.append(~out[taken])
         if out.any():
@@ -144,9 +144,9 @@ class Witness:
         """What a frame shows that none before has, and in which of its rows."""
         import pyarrow as pa
 
-        column = frame.column(self.name, "the target" if self.is_target else "an input")
+        column = frame.column(self.name, TARGET if self.is_target else "an input")
         if self.is_target:
-            frame.require_no_missing(self.name, column)
+            frame.require_no_missing(self.name, column, TARGET)
         if is_text(column.type) or pa.types.is_boolean(column.type):
             codes, levels = frame.coded(self.name)
             return [*self._levels(codes, levels), *self._first("missing", codes < 0)]

@@ -14,12 +14,27 @@ from backstory.errors import DataError
 IN_MEMORY_BYTES = 1 << 30
 """A table of more decoded bytes is read in blocks. It is the same bound on every machine, as results depend on it."""
 
+STREAM = b"\xff" * 4
+"""How an Arrow stream begins: the mark before each of its messages."""
+
 FORMATS: dict[str, Callable[[Path], Blocks]] = {"parquet": ParquetBlocks, "arrow": ArrowBlocks, "csv": TextBlocks}
 
 
 def is_blocked(path: Path) -> bool:
     """Whether a file is of a format that can be read in blocks."""
-    return format_of(path)[0] in FORMATS and path.suffix.lower() not in COMPRESSIONS
+    return format_of(path)[0] in FORMATS and not _is_compressed(path) and not _is_stream(path)
+
+
+def _is_compressed(path: Path) -> bool:
+    return path.suffix.lower() in COMPRESSIONS
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a file holds Arrow's format for streams, which no table of contents ends."""
+    if format_of(path)[0] != "arrow" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(STREAM)) == STREAM
 
 
 def is_large(path: Path) -> bool:
@@ -50,7 +65,7 @@ def open_blocks(path: Path) -> Blocks:
         raise DataError(
             f"A table that is read in blocks must be Parquet, Arrow or text. Got {path.name!r}; convert it."
         )
-    if not is_blocked(path):
+    if _is_compressed(path):
         raise DataError(
             f"Compressed text must be unpacked to be read in blocks, as it is read from anywhere. Got {path.name!r}; "
             "unpack it, or write it as Parquet."

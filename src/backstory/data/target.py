@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backstory.data.columns import scaled
-from backstory.data.frame import Frame, is_text
+from backstory.data.frame import TARGET, Frame, is_text
 from backstory.data.wording import is_number, listed, shown
 from backstory.errors import DataError
 
@@ -74,7 +74,7 @@ class Target:
         classes, reason = _classes(frame, name, task)
         if classes is not None:
             return cls(name, classes, reason=reason)
-        values = frame.numbers(name, "the target")
+        values = frame.numbers(name, TARGET)
         values = values if rows is None else values[rows]
         bounds = (float(values.min()), float(values.max())) if bounded else (None, None)
         return cls(name, None, *standard(values), reason, *bounds)
@@ -88,9 +88,9 @@ class Target:
             No such column, missing values, or a label that was not there in training.
         """
         if self.classes is None:
-            return scaled(frame.numbers(self.name, "the target"), self.mean, self.scale)
-        column = frame.column(self.name, "the target")
-        frame.require_no_missing(self.name, column)
+            return scaled(frame.numbers(self.name, TARGET), self.mean, self.scale)
+        column = frame.column(self.name, TARGET)
+        frame.require_no_missing(self.name, column, TARGET)
         text = any(isinstance(label, str) for label in self.classes)
         index = {str(label) if text else label: place for place, label in enumerate(self.classes)}
         unique = column.dictionary_encode().combine_chunks()
@@ -163,18 +163,18 @@ def _classes(frame: Frame, name: str, task: str | None) -> tuple[tuple[Label, ..
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    column = frame.column(name, "the target")
-    frame.require_no_missing(name, column)
+    column = frame.column(name, TARGET)
+    frame.require_no_missing(name, column, TARGET)
     text = is_text(column.type)
     labels: list[Label]
     if task == "number":
-        frame.numbers(name, "the target")  # raises where it holds none
+        frame.numbers(name, TARGET)  # raises where it holds none
         return None, "you said so"
     if text or pa.types.is_boolean(column.type):
         labels = sorted(pc.unique(column).to_pylist())
         why = "it holds text" if text else "it holds true and false"
     else:
-        whole, why = _whole_classes(frame.numbers(name, "the target"), asked=task == "classes")
+        whole, why = _whole_classes(frame.numbers(name, TARGET), asked=task == "classes")
         if whole is None:
             return None, why
         labels = list(whole)

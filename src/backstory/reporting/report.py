@@ -32,6 +32,8 @@ class Seen:
     ----------
     name : str
         The table's.
+    rows : int
+        The table's, those of a validation table aside.
     train, validation, test : int
         Rows.
     origin : str
@@ -39,6 +41,7 @@ class Seen:
     """
 
     name: str
+    rows: int
     train: int
     validation: int
     test: int
@@ -47,8 +50,9 @@ class Seen:
     @classmethod
     def by(cls, work: Work) -> Seen:
         """The rows of a run."""
-        rows = work.parts
-        return cls(work.frame.name.strip("'"), work.trained, len(work.validation), len(rows.test), rows.origin)
+        parts, name = work.parts, work.frame.name.strip("'")
+        rows = work.trained + len(parts.validation) + len(parts.test)
+        return cls(name, rows, work.trained, len(work.validation), len(parts.test), parts.origin)
 
 
 @dataclass(frozen=True, eq=False)

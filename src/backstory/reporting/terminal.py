@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+WIDEST = len("categories")
+"""What names of values take at least, so that lines printed one after another are aligned."""
+
 MOST_CLASSES = 12
 """A confusion table of more classes does not fit 80 columns."""
 
@@ -28,7 +31,7 @@ def console() -> Console:
 def pairs(rows: Iterable[tuple[str, str, str]]) -> Grid:
     """Name, value and remark, a line each, aligned; a long value goes on under itself."""
     grid = Grid.grid(padding=(0, 2, 0, 0))
-    grid.add_column(min_width=8)
+    grid.add_column(min_width=WIDEST)
     grid.add_column()
     grid.add_column(style="dim")
     for row in rows:

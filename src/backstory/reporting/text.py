@@ -52,10 +52,9 @@ def opening(seen: Seen | None, table: Table, network: str) -> list[tuple[str, st
     lines = [("target", aim, ""), *columns(table), ("network", network, "")]
     if seen is None:
         return lines
-    n = seen.train + seen.validation + seen.test
     test = f", {seen.test:,} kept for the test" if seen.test else ""
     rows = f"{seen.train:,} to train on, {seen.validation:,} held out for validation{test} ({seen.origin})"
-    head = ("table", f"{seen.name}: {plural(n, 'row')}, {plural(len(table.columns), 'input column')}", "")
+    head = ("table", f"{seen.name}: {plural(seen.rows, 'row')}, {plural(len(table.columns), 'input column')}", "")
     return [head, *lines, ("rows", rows, "")]
 
 

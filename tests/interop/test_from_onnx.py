@@ -225,6 +225,51 @@ def test_what_pytorch_exports(name: str, tmp_path: Path) -> None:
     close(net.predict(X), direct.predict(X))
 
 
+def test_what_pytorch_exports_by_default(tmp_path: Path) -> None:
+    """Its newer exporter goes by way of onnxscript and folds the batch normalization itself."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    nn = torch.nn
+    torch.manual_seed(0)
+    inner = nn.Sequential(nn.BatchNorm1d(6), nn.GELU(), nn.Dropout(), nn.Linear(6, 3))
+    module = nn.Sequential(nn.Flatten(), nn.Linear(4, 6), inner, nn.Softmax(1)).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of other libraries' own code
+        torch.onnx.export(module, (torch.zeros(2, 4),), tmp_path / "m.onnx", dynamo=True, verbose=False)
+    net = bs.from_onnx(tmp_path / "m.onnx")
+    assert [row.name for row in net.spec.activations] == ["gelu", "softmax"]
+    close(net.predict(X), module(torch.from_numpy(X)).detach().numpy())
+
+
+P = ("Sigmoid", "0")
+ONE_MINUS_P = ("Sub", "one 1")
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+def test_the_probabilities_of_two_classes_are_one_output(axis: int) -> None:
+    model = graph(("Gemm", "x W"), P, ONE_MINUS_P, ("Concat", "2 1", {"axis": axis}), W=W[:, :1], one=np.float32(1))
+    net = bs.from_onnx(model)
+    assert (net.spec.n_out, net.spec.loss.name) == (1, "binary_cross_entropy")
+    close(net.predict(X)[:, 0], outputs(model)[:, 1])
+    for joined, width in (("1 1", 1), ("2 1", 2)):
+        other = graph(
+            ("Gemm", "x W"), P, ONE_MINUS_P, ("Concat", joined, {"axis": axis}), W=W[:, :width], one=np.float32(1)
+        )
+        with pytest.raises(ConfigurationError, match=r"\(Concat\): it joins tensors, other than 1 - p and p"):
+            bs.from_onnx(other)
+
+
+def test_maps_of_classes_to_probabilities_are_outputs() -> None:
+    model = graph(("Gemm", "x W B"), ("Softmax", "0"), W=W, B=B)
+    wanted = outputs(model)
+    labels = {"domain": "ai.onnx.ml", "classlabels_int64s": [0, 1, 2, 3, 4]}
+    model.graph.node.append(helper.make_node("ZipMap", ["out"], ["maps"], **labels))
+    entry = helper.make_map_type_proto(onnx.TensorProto.INT64, helper.make_tensor_type_proto(FLOAT, []))
+    info = helper.make_value_info("maps", helper.make_sequence_type_proto(entry))
+    model.graph.output[0].CopyFrom(info)
+    close(bs.from_onnx(model).predict(X), wanted)
+
+
 def test_functions_of_the_models_own_are_written_out() -> None:
     model = graph(("MatMul", "x W"), ("Twice", "0", {"domain": "own"}), W=W)
     body = [helper.make_node("Relu", ["z"], ["h"]), helper.make_node("Identity", ["h"], ["a"])]

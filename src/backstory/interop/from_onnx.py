@@ -62,8 +62,6 @@ SCALING: Mapping[str, Callable[[Array], tuple[Array, Array]]] = {
 """Operator -> what it makes of rows and a vector after them, as (factor, shift)."""
 
 WHY = {
-    "Concat": "it joins tensors, and a network is one chain. Where it joins 1 - p and p, the probabilities of two "
-    "classes, cut the graph at p with onnx.utils.extract_model.",
     "LogSoftmax": "the library has probabilities, not their logarithms, as outputs. Export the model without it and "
     "say output='softmax'.",
     "PRelu": "its slope is learned, and the library's activations have fixed parameters.",
@@ -141,9 +139,11 @@ class _Graph:
         return found.closed(None if found.last is None else found.last.W.shape[1])
 
     def output(self) -> str:
-        """The one output of real numbers; labels, say, may stand beside it."""
+        """The one output of real numbers, or of classes mapped to them; labels, say, may stand beside it."""
         types = (self.onnx.TensorProto.FLOAT, self.onnx.TensorProto.DOUBLE)
         names = [each.name for each in self.graph.output if each.type.tensor_type.elem_type in types]
+        outputs = {each.name for each in self.graph.output}
+        names += [node.input[0] for node in self.graph.node if node.op_type == "ZipMap" and node.output[0] in outputs]
         if len(names) != 1:
             raise ConfigurationError(
                 "An ONNX graph must have one output of float32 or float64 to be imported. "

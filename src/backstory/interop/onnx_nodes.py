@@ -169,6 +169,16 @@ def _reshape(where: str, given: list[Any], attributes: Mapping[str, Any], contex
     return replace(rows.then(Width(where, shape[1])), width=shape[1])
 
 
+def _concat(where: str, given: list[Any], attributes: Mapping[str, Any], context: Context) -> Rows:
+    """1 - p and p, the probabilities of two classes: p, the one output of a network for them."""
+    first, last = given[0], given[-1]
+    pair = len(given) == 2 and isinstance(first, Rows) and isinstance(last, Rows) and first.steps is last.steps
+    made = pair and first.values is not None and last.values is not None and last.width == 1
+    if not made or attributes["axis"] not in (1, -1) or not np.allclose(first.values + last.values, 1.0, atol=1e-12):
+        raise refused(where, "it joins tensors, other than 1 - p and p, and a network is one chain.")
+    return last  # type: ignore[no-any-return]  # of Rows
+
+
 def _cast(where: str, given: list[Any], attributes: Mapping[str, Any], context: Context) -> Rows:
     rows: Rows = given[0]
     if attributes["to"] not in (context.onnx.TensorProto.FLOAT, context.onnx.TensorProto.DOUBLE):
@@ -194,6 +204,7 @@ READERS: Mapping[str, Callable[[str, list[Any], Mapping[str, Any], Context], Arr
     "BatchNormalization": _batch_normalization,
     "Cast": _cast,
     "CastLike": _cast_like,
+    "Concat": _concat,
     "Dropout": _unchanged,
     "Flatten": _flatten,
     "Gemm": _gemm,

@@ -175,7 +175,8 @@ def from_onnx(
     The graph from its one input to its one output of real numbers is a chain of Gemm, MatMul and Add with constants,
     activations, Softmax, Flatten, Reshape to rows, Identity, Dropout and Cast. An activation may be one operator or
     several elementwise ones (Sigmoid and Mul are silu): these are recognized by their values. BatchNormalization and
-    other scalings are folded into a layer beside them; see `Network.folded`.
+    other scalings are folded into a layer beside them; see `Network.folded`. Of two classes whose probabilities are
+    joined as 1 - p and p, as skl2onnx writes them, p is the network's one output.
 
     Parameters
     ----------

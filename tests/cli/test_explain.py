@@ -44,6 +44,17 @@ def test_a_model_tells_one_row_or_the_batch(run: Run, iris_model: Path, tables: 
     assert whole["value"] == pytest.approx(float(gradient), rel=1e-5)
 
 
+def test_inputs_are_asked_for_by_their_columns(run: Run, iris_model: Path, tables: Path) -> None:
+    where = ("--data", tables / "iris.csv", "--row", 3)
+    net = bs.load(iris_model)
+    assert net.table is not None
+    name, output = net.table.input_names[2], f"da{net.spec.n_layers}[0]"
+    named = run("explain", iris_model, f"{output}/dx[{name}]", *where)
+    assert (named.code, named.err) == (0, "")
+    assert named.out == run("explain", iris_model, f"{output}/dx[2]", *where).out
+    assert f"x[2] is {name}." in named.out
+
+
 @pytest.mark.parametrize(
     ("form", "start"),
     [("text", "∂L/∂w = "), ("latex", "{\\allowdisplaybreaks"), ("html", "<!DOCTYPE html>"), ("json", "{")],
@@ -64,6 +75,7 @@ def test_every_form_goes_to_the_screen_or_to_a_file(run: Run, formulas: Path, fo
         (["{model}", "w1[0->0]"], "A model's gradient depends on rows of data. Got no --data; add --data FILE."),
         (["{model}", "w1[0->0]", "--data", "{data}", "--row", "150"], "--row must be one of the rows 0 to 149 of "),
         (["{model}", "w9[0->0]", "--data", "{data}"], "'w9[0->0]': the network has layers 1 to "),
+        (["{model}", "dL/dx[petal]", "--data", "{data}"], "Unknown column 'petal'. "),
         (["{model}", "hello", "--data", "{data}"], "'hello' is no derivative and no name of this network. Write "),
         (["{formulas}", "dL/dq"], "Unknown name 'q'."),
         (["{formulas}", "w", "--data", "{data}"], "Formulas hold their own samples, and "),

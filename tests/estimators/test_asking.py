@@ -34,6 +34,19 @@ def test_the_loss_is_explained_in_labels() -> None:
     assert unnamed.explain("w1[2->0]", csr_array(X), THREE, row=2).value == pytest.approx(story.value)
 
 
+def test_stories_say_which_columns_they_are_about() -> None:
+    fitted = classifier()
+    assert fitted.explain("w1[1->0]", FRAME, THREE).notes[0] == "x[1] is petal width."
+    assert "x[0] is petal length." in str(fitted.explain("da2[1]/dx[petal length]", X[3]))
+    assert not fitted.explain("w2[1->0]", FRAME, THREE).remarks
+    unnamed = MLPClassifier(**FEW | {"alpha": 0.5, "tol": 1e-3}).fit(X, THREE)
+    assert not unnamed.explain("w1[1->0]", X, THREE).remarks
+    with pytest.raises(
+        bs.ConfigurationError, match=r"no names of columns\. Got 'x\[petal width\]'; ask by number: x\[0\]"
+    ):
+        unnamed.explain("da2[1]/dx[petal width]", X[3])
+
+
 def test_numbers_of_a_story_are_short() -> None:
     fitted = MLPClassifier(4, activation="tanh", max_iter=20, tol=1, alpha=1e-4, random_state=0).fit(X[:30], TWO[:30])
     told = str(fitted.explain("w1[2->0]", X[:1], TWO[:1]))

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from backstory.errors import DataError, unknown
+from backstory.errors import DataError
 from backstory.estimators.rows import dense
+from backstory.model.columns import by_number, with_columns
 from backstory.model.network import Network
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from backstory.story.story import Story
 
 Array = NDArray[Any]
-_INPUT = re.compile(r"(x|a0)\s*\[([^\]]*)\]")
 _OF_OUTPUTS = re.compile(r"\s*(?:d|∂)\s*[az]\d")
 
 
@@ -81,9 +81,12 @@ class Asking:
                 "'da2[0]/dx[0]'."
             )
         rows, targets = self._asked(X, y)
-        return self.network_.explain(
-            _INPUT.sub(self._numbered, quantity), rows, targets, row=row, optimizer=optimizer, stale=stale
+        names = list(self.table_.input_names if self.encode else getattr(self, "feature_names_in_", ()))
+        story = self.network_.explain(
+            by_number(quantity, names), rows, targets, row=row, optimizer=optimizer, stale=stale
         )
+        told = story.remarks or not names  # a network with a table has told it
+        return story if told else with_columns(story, names, weighted=self.network_.spec.front is None)
 
     def check(self, equation: str, X: Any = None, y: Any = None) -> Verdict:
         """Judge an equation about the fitted network; see `Network.check`.
@@ -130,16 +133,6 @@ class Asking:
             return rows, self._targets(aims, np.float64)
         of_classes = self.network_.spec.loss.name == "cross_entropy"
         return rows, np.zeros(len(rows), np.int64) if of_classes else np.ones((len(rows), self.network_.spec.n_out))
-
-    def _numbered(self, found: re.Match[str]) -> str:
-        """``x[petal length]`` with the column's number."""
-        letter, name = found[1], found[2].strip()
-        if name.isascii() and name.isdigit():
-            return found[0]
-        names = list(self.table_.input_names if self.encode else getattr(self, "feature_names_in_", ()))
-        if name not in names:
-            raise unknown("column", name, names)
-        return f"{letter}[{names.index(name)}]"
 
     def _validated(self, X: Any, y: Any, *, reset: bool, dtype: Any = None) -> tuple[Array, Array]:
         raise NotImplementedError

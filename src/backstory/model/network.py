@@ -363,7 +363,8 @@ class Network:
         ----------
         quantity : str
             ``"w1[2->0]"`` or ``"dL/dw1[2->0]"`` for the loss by a weight; also by ``b1[0]``, ``x[2]``, ``z1[0]`` or
-            ``a1[0]``; or one of the units by another, as ``"da2[0]/dz1[3]"``.
+            ``a1[0]``; or one of the units by another, as ``"da2[0]/dz1[3]"``. Of a network with a `table` also by the
+            name of an encoded column, as ``"da2[1]/dx[age]"``.
         X : array_like (n, n_in), or (n_in,) for one row
         y : array_like as for `loss`, or the target of the one row
         row : int, optional
@@ -392,13 +393,17 @@ class Network:
         >>> story.value, story.path_count
         (-2.0, 1)
         """
+        from backstory.model.columns import by_number, with_columns
         from backstory.model.stories import explain
 
         self._refuse_folded("A story")
         chosen = None if optimizer is None else read_optimizer(optimizer)
         if isinstance(chosen, LBFGS):
             raise ConfigurationError("LBFGS takes no single steps, as it searches along lines. Use SGD, or Adam.")
-        return self._memory.turns.read(lambda: explain(self, quantity, X, y, row, chosen, stale))
+        names = () if self.table is None else self.table.input_names
+        asked = by_number(quantity, names) if names else quantity
+        story = self._memory.turns.read(lambda: explain(self, asked, X, y, row, chosen, stale))
+        return with_columns(story, names, weighted=self.spec.front is None)
 
     def check(self, equation: str, x: Any = None, y: Any = None) -> Verdict:
         r"""Judge an equation about this network: is it right, and if not, which factor is wrong.

@@ -200,6 +200,8 @@ class Story:
         The same step taken with weights already updated, where that was asked for.
     retelling : Retelling, optional
         Where the story is told in the notation of a book or a library.
+    remarks : tuple of str
+        What its teller adds to the notes.
     """
 
     graph: Graph = field(repr=False)
@@ -211,6 +213,7 @@ class Story:
     update: Update | None = field(default=None, repr=False)
     stale: Stale | None = field(default=None, repr=False)
     retelling: Retelling | None = field(default=None, repr=False)
+    remarks: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def symbol(self) -> Partial:
@@ -298,7 +301,7 @@ class Story:
     def notes(self) -> tuple[str, ...]:
         """What is worth knowing about this gradient: why it is zero or small, conventions at kinks, shared uses."""
         said = self.retelling.remarks if self.retelling else ()
-        return (*said, *notes(self.graph, self.by, self.told, self.paths))
+        return (*self.remarks, *said, *notes(self.graph, self.by, self.told, self.paths))
 
     def _factor(self, source: str, target: str) -> Factor:
         definition = self.graph.definition(target, around=source)

@@ -20,6 +20,7 @@ OPTIMIZERS: dict[str, Any] = {
     "rmsprop": bs.RMSProp(0.01, epsilon=1e-4),
     "rmsprop_momentum": bs.RMSProp(0.005, momentum=0.5, epsilon=1e-4),
     "adam": bs.Adam(0.01, epsilon=1e-4),
+    "adam, epsilon hat": bs.Adam(0.01, epsilon=1e-4, epsilon_hat=True),
     "adamw": bs.AdamW(0.01, weight_decay=0.1, epsilon=1e-4),
     "lion": bs.Lion(1e-3, weight_decay=0.1),
     "rprop": bs.Rprop(1e-3),

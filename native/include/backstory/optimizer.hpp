@@ -23,7 +23,7 @@ struct Rule {
     size slots = 0;               // state arrays, in the order of the rule's formulas
     bool whole_gradient = false;  // needs loss, norm or maximum of the whole gradient before any weight may move
     bool hides_nan = false;       // its step can be finite although the gradient is not
-    double weight_decay = 0, momentum = 0, rho = 0, beta1 = 0, beta2 = 0, epsilon = 0, eta_minus = 0, eta_plus = 0,
+    double weight_decay = 0, momentum = 0, rho = 0, beta1 = 0, beta2 = 0, epsilon = 0, epsilon_hat = 0, eta_minus = 0, eta_plus = 0,
            step_min = 0, step_max = 0, minimum = 0, max_rate = 0, floor = 0;
 
     Rule(const std::string& name, const std::map<std::string, double>& constants, double decay) : weight_decay(decay) {
@@ -32,7 +32,7 @@ struct Rule {
             return found == constants.end() ? 0.0 : found->second;
         };
         momentum = number("momentum"), rho = number("rho"), beta1 = number("beta1"), beta2 = number("beta2");
-        epsilon = number("epsilon"), eta_minus = number("eta_minus"), eta_plus = number("eta_plus");
+        epsilon = number("epsilon"), epsilon_hat = number("epsilon_hat"), eta_minus = number("eta_minus"), eta_plus = number("eta_plus");
         step_min = number("step_min"), step_max = number("step_max"), minimum = number("minimum");
         max_rate = number("max_rate"), floor = number("floor");
 
@@ -92,8 +92,8 @@ struct Step {
                 [[fallthrough]];
             case RuleKind::adagrad: epsilon = static_cast<T>(rule.epsilon); break;
             case RuleKind::adam:
-                epsilon = static_cast<T>(rule.epsilon);
                 v_scale = static_cast<T>(1.0 / (1.0 - std::pow(rule.beta2, t)));
+                epsilon = static_cast<T>(rule.epsilon_hat != 0 ? rule.epsilon / std::sqrt(1.0 - std::pow(rule.beta2, t)) : rule.epsilon);
                 r = learning_rate / (1.0 - std::pow(rule.beta1, t));
                 [[fallthrough]];
             case RuleKind::lion:

@@ -91,8 +91,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
     beta_1, beta_2 : float in [0, 1)
         For Adam.
     epsilon : float > 0
-        For Adam, added to the root of the corrected second moment, as in the paper's algorithm 1; scikit-learn adds it
-        before the correction.
+        For Adam, added to the root of the second moment before that is corrected, as in scikit-learn: `Adam`'s
+        `epsilon_hat`.
     n_iter_no_change : int >= 1, or infinity
         With infinity and `early_stopping` all epochs are trained and the best is kept: of those with equal scores the
         one with the least loss.

@@ -80,7 +80,8 @@ def stepper(estimator: Any) -> tuple[Optimizer, EpochRate | None]:
         momentum = float(estimator.momentum)
         return SGD(learning_rate, momentum, bool(estimator.nesterovs_momentum) and momentum > 0), rate
     if solver == "adam":
-        return Adam(learning_rate, float(estimator.beta_1), float(estimator.beta_2), float(estimator.epsilon)), rate
+        betas, epsilon = (float(estimator.beta_1), float(estimator.beta_2)), float(estimator.epsilon)
+        return Adam(learning_rate, *betas, epsilon, epsilon_hat=True), rate
     other: Any = OPTIMIZERS[solver]
     return other(learning_rate), rate
 

@@ -7,7 +7,7 @@ second writing. Names the formulas may use are listed in `backstory.engine.contr
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from numbers import Real
 from typing import ClassVar
@@ -61,7 +61,7 @@ class Optimizer:
 
     def rule(self) -> UpdateRule:
         """The update as the engines see it; a weight decay on a schedule as the rate that this is built around."""
-        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "learning_rate"}
+        given = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "learning_rate"}
         decay = self.decay_schedule
         constants = {
             name: float(decay.rate if decay is not None and name == "weight_decay" else value)
@@ -200,10 +200,9 @@ def _decay(owner: str, value: float | Schedule) -> None:
         not_negative(owner, weight_decay=value)
 
 
-_ADAM = """\
-m = beta1*m + (1 - beta1)*g
-v = beta2*v + (1 - beta2)*g^2
-w = w - learning_rate*(m/(1 - beta1^t))/(sqrt(v/(1 - beta2^t)) + epsilon)"""
+_MEANS = "m = beta1*m + (1 - beta1)*g\nv = beta2*v + (1 - beta2)*g^2\n"
+_ADAM = _MEANS + "w = w - learning_rate*(m/(1 - beta1^t))/(sqrt(v/(1 - beta2^t)) + epsilon)"
+_ADAM_HAT = _MEANS + "w = w - learning_rate*sqrt(1 - beta2^t)/(1 - beta1^t)*m/(sqrt(v) + epsilon)"
 
 
 @dataclass(frozen=True)
@@ -216,16 +215,25 @@ class Adam(Optimizer):
     beta1, beta2 : float in [0, 1)
         Memory of the two means.
     epsilon : float > 0
+    epsilon_hat : bool
+        Epsilon is added to the root of v as it is, before v is corrected, as scikit-learn and TensorFlow do; the paper
+        calls it epsilon hat there. It is as if epsilon were larger by 1 / sqrt(1 - beta2^t) at step t.
 
     References
     ----------
-    Kingma & Ba, "Adam", ICLR 2015, algorithm 1.
+    Kingma & Ba, "Adam", ICLR 2015, algorithm 1; the end of section 2 for `epsilon_hat`.
+
+    Examples
+    --------
+    >>> print(Adam(epsilon_hat=True).rule_text().splitlines()[-1])
+    w = w - learning_rate*sqrt(1 - beta2^t)/(1 - beta1^t)*m/(sqrt(v) + epsilon)
     """
 
     learning_rate: float | Schedule = 1e-3
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    epsilon_hat: bool = field(default=False, kw_only=True)
     formulas: ClassVar[str] = _ADAM
     slots: ClassVar[dict[str, float]] = {"m": 0.0, "v": 0.0}
     paper: ClassVar[str] = "Kingma & Ba 2015, algorithm 1"
@@ -234,6 +242,9 @@ class Adam(Optimizer):
         fraction(type(self).__name__, beta1=self.beta1, beta2=self.beta2)
         positive(type(self).__name__, epsilon=self.epsilon)
 
+    def rule_text(self) -> str:
+        return self.formulas.replace(_ADAM, _ADAM_HAT) if self.epsilon_hat else self.formulas
+
 
 @dataclass(frozen=True)
 class AdamW(Adam):
@@ -241,7 +252,7 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate, beta1, beta2, epsilon
+    learning_rate, beta1, beta2, epsilon, epsilon_hat
         As for `Adam`.
     weight_decay : float >= 0, or a schedule
         For example ``FlatCos(0.02)``.

@@ -118,6 +118,16 @@ def test_where_no_rows_are_held_out_there_is_one_training() -> None:
     assert (one.network_.parameters == two.network_.parameters).all()
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer. Maximum iterations")
+def test_where_the_end_is_much_worse_than_the_best_epoch_there_is_one_training() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(60, 5)), rng.normal(size=60)
+    given = {"solver": bs.AdamW(bs.Cosine(0.1)), "max_iter": 80, "dropout": 0.0, "bounded": False}
+    once, twice = (regressor(refit=flag, **given).fit(*noise) for flag in (False, True))
+    assert twice.validation_loss_curve_[-1] > 1.3 * min(twice.validation_loss_curve_)
+    assert (once.network_.parameters == twice.network_.parameters).all()
+
+
 def test_the_second_training_has_all_rows_and_no_callbacks() -> None:
     seen: list[int] = []
     rng = np.random.default_rng(1)

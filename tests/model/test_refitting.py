@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import backstory as bs
-from backstory.model.refitting import anew, best_lull, until
+from backstory.model.refitting import anew, best_lull, is_as_good, until
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = X[:, 0] * X[:, 1]
@@ -53,3 +53,12 @@ def test_where_the_second_training_fails_the_weights_of_the_first_stay() -> None
     with pytest.raises(bs.DivergenceError), anew(one, kept * 0.5):
         one.fit(1e200 * X, 1e200 * Y, optimizer=bs.SGD(1e200), epochs=3)
     np.testing.assert_array_equal(one.parameters, kept)
+
+
+def test_an_end_much_worse_than_the_best_epoch_is_no_end() -> None:
+    scores, losses = [0.1, 0.9, 0.5], [2.0, 1.0, 1.25]
+    assert is_as_good(3, scores, losses)
+    assert not is_as_good(1, scores, losses)
+    assert is_as_good(3, scores, [2.0, -1.0, -0.75])
+    assert not is_as_good(3, scores, [2.0, -1.0, -0.6])
+    assert is_as_good(2, [0.9, 0.9], [1.0, 1.0])

@@ -133,8 +133,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
         Whether rows held out by `early_stopping` are learned from after all: trained a second time on all rows, from
         the same first weights, for as many epochs as were best before (of those at whose end the learning rate was
         low, where it goes up and down). A number means so for at most so many rows. Curves, scores and `n_iter_` are
-        those of the first time; callbacks are not called the second. Without `early_stopping`, or with `X_val`, there
-        is no second.
+        those of the first time; callbacks are not called the second. Without `early_stopping`, with `X_val`, or where
+        the loss of the rows held out was more than 30 % above the best epoch's by then, there is no second.
     members : int >= 1
         Networks, from seeds of their own, each on a thread of its own; what is predicted is their mean. `networks_` has
         all; `network_`, curves and questions such as `explain` are of the first.

@@ -19,7 +19,7 @@ from backstory.estimators import translation
 from backstory.estimators.epochs import EpochEnd
 from backstory.estimators.workers import fair_threads
 from backstory.model.network import Network
-from backstory.model.refitting import anew, best_lull, until
+from backstory.model.refitting import anew, best_lull, is_as_good, until
 from backstory.training.arguments import take
 from backstory.training.callbacks import Event, EveryEpoch
 from backstory.training.history import History
@@ -130,9 +130,11 @@ class Fitting(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is unty
         return math.inf if is_flag and self.refit else float(self.refit)
 
     def _train_again(self, network: Network, data: Data, optimizer: Any, first_weights: Array) -> None:
-        """Train on all rows, from the same first weights, for as long as was best with some of them held out."""
-        rate, losses = optimizer.learning_rate, self.validation_loss_curve_
-        end = best_lull(rate, int(self.max_iter), self.validation_scores_, losses)
+        """Train on all rows, from the same first weights, for as long as did well with some of them held out."""
+        record = self.validation_scores_, self.validation_loss_curve_
+        end = best_lull(optimizer.learning_rate, int(self.max_iter), *record)
+        if not is_as_good(end, *record):
+            return
         try:
             with anew(network, first_weights):
                 self._run(network, data, None, optimizer, int(self.max_iter), until(end), own_callbacks=False)

@@ -13,6 +13,9 @@ from backstory.training.callbacks import Event, EveryEpoch
 from backstory.training.schedules import Schedule, lulls
 from backstory.training.trainer import Memory
 
+MUCH = 0.3
+"""A second training pays while its end is worse than the best epoch by no more than this share of the loss."""
+
 
 def best_lull(rate: float | Schedule, epochs: int, scores: Sequence[float], losses: Sequence[float]) -> int:
     """After how many epochs to stop: the lull of the rate with the best score, the least loss where scores are equal.
@@ -36,6 +39,27 @@ def best_lull(rate: float | Schedule, epochs: int, scores: Sequence[float], loss
     """
     ends = [epoch for epoch in lulls(rate, epochs) if epoch <= len(scores)] or range(1, len(scores) + 1)
     return max(ends, key=lambda epoch: (scores[epoch - 1], -losses[epoch - 1]))
+
+
+def is_as_good(end: int, scores: Sequence[float], losses: Sequence[float]) -> bool:
+    """Whether stopping after `end` epochs loses little against the best epoch, on the rows held out.
+
+    Where it loses much, weights never settle where they were best, and a second training would not either.
+
+    Parameters
+    ----------
+    end : int
+        After how many epochs, from 1 on.
+    scores, losses : sequence of float, one per epoch trained
+        The higher score and the lower loss are better.
+
+    Examples
+    --------
+    >>> is_as_good(3, [0.5, 0.9, 0.8], [4.0, 1.0, 1.2]), is_as_good(3, [0.5, 0.9, 0.8], [4.0, 1.0, 1.5])
+    (True, False)
+    """
+    best = max(zip(scores, losses, strict=True), key=lambda at: (at[0], -at[1]))[1]
+    return losses[end - 1] - best <= MUCH * abs(best)
 
 
 def until(epoch: int) -> EveryEpoch:

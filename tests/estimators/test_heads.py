@@ -194,7 +194,7 @@ def test_every_optimizer_is_a_solver(name: str) -> None:
 def test_an_object_brings_its_own_numbers() -> None:
     y = X[:, 0]
     adam = MLPRegressor(**FEW).fit(X, y)
-    object_of_it = MLPRegressor(**FEW | {"learning_rate_init": 9.0}, solver=bs.Adam(0.02)).fit(X, y)
+    object_of_it = MLPRegressor(**FEW | {"learning_rate_init": 9.0}, solver=bs.Adam(0.02, epsilon_hat=True)).fit(X, y)
     np.testing.assert_array_equal(adam.network_.parameters, object_of_it.network_.parameters)
     search = MLPRegressor(**FEW | {"max_iter": 2}, solver=bs.LBFGS(memory=3))
     assert search.fit(X, y).n_iter_ == 2

@@ -124,7 +124,7 @@ def test_a_column_or_a_table_says_what_to_validate_with() -> None:
         ({"drop": ["roms"]}, "must have the column 'roms', which is to be left out. Did you mean 'rooms'?"),
         ({"split": "uses"}, "must have the column 'uses', which splits the rows."),
         ({"split": "place"}, "must hold words that split the table: train, validation or test. Got "),
-        ({"task": "number", "target": "dear"}, "Column 'dear' of the table must hold numbers. Got "),
+        ({"task": "number", "target": "dear"}, "Column 'dear' of the table, the target, must hold numbers. Got "),
         ({"epochs": 0}, "The 'epochs' parameter of train must be an integer >= 1. Got 0."),
         ({"batch_size": 1.5}, "The 'batch_size' parameter of train must be an integer >= 1. Got 1.5."),
         ({"data": houses(9)}, "the table must have at least 10 rows to train on and to validate with. Got 9."),

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-CACHE = Path("benchmarks/results/accuracy.json")
+MEASURED = Path(__file__).parent
+"""What the documentation's tables say, as it was measured, is kept beside this."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -19,16 +20,14 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     runs = parser.add_subparsers(dest="run", required=True)
     tables = runs.add_parser("tables", help="bs.train beside scikit-learn's MLP and gradient-boosted trees")
-    tables.add_argument("data", type=Path, help="the folder of the tables")
+    tables.add_argument("data", type=Path, nargs="?", default=Path("data"), help="the folder of the tables (data)")
     tables.add_argument("--only", default="", metavar="TEXT", help="tables with this in their name")
     tables.add_argument("--splits", type=int, help="at most so many splits of each")
-    tables.add_argument(
-        "--cache", type=Path, default=Path("benchmarks/results/accuracy.json"), help="what was measured already"
-    )
+    tables.add_argument("--cache", type=Path, default=MEASURED / "tables.jsonl", help="what was measured already")
     tables.add_argument("--cached", action="store_true", help="measure nothing; print what the cache has of all")
     best = runs.add_parser("best", help="the best of every library: networks and boosted trees, five splits")
-    best.add_argument("data", type=Path, help="the folder of the tables")
-    best.add_argument("--cache", type=Path, default=Path("benchmarks/results/best"), help="a folder; a file per result")
+    best.add_argument("data", type=Path, nargs="?", default=Path("data"), help="the folder of the tables (data)")
+    best.add_argument("--cache", type=Path, default=MEASURED / "best.jsonl", help="what was measured already")
     best.add_argument("--only", default="", metavar="TEXT", help="tables with this in their name")
     best.add_argument("--contenders", default="", metavar="NAMES", help="only these, with commas between")
     best.add_argument("--splits", type=int, default=5, help="so many of each table")

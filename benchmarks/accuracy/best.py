@@ -1,22 +1,24 @@
-"""How good and how fast the best of every library are on tables; each result is kept in a file of its own.
+"""How good and how fast the best of every library are on tables; each result is kept as a line of a file.
 
 A run may be stopped at any time and begun again, on another day: it goes on with what is not there yet. The first
-split of every table comes first, then the second of each, small tables before large ones.
+split of every table comes first, then the second of each, small tables before large ones. Several runs at a time may
+share the file.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.accuracy import kept
+from benchmarks.accuracy.kept import Key
 from benchmarks.accuracy.rivals import OURS, RIVALS, SEVERAL, Rival, threads
 from benchmarks.accuracy.sets import Opened, Set
 from benchmarks.accuracy.tables import TABLES
@@ -53,29 +55,25 @@ def run(
     folder: Path, cache: Path, only: str = "", contenders: str = "", splits: int = SPLITS, again: bool = False
 ) -> None:
     """Measure what is not in the cache; with `again`, what is there too (its time, when the machine is quiet)."""
+    known = kept.read(Result, cache)
     for place in range(splits):
         for set in TABLES:
             if only.lower() not in set.name.lower() or not (set.file == "" or (folder / set.file).exists()):
                 continue
             for name, rival in RIVALS.items():
                 if (not contenders or name in contenders.split(",")) and rival.there:
-                    path = file_of(cache, set, place, name)
-                    if again or not path.exists() or (name in OWN and read(path).version != rival.version):
-                        keep(path, f"{set.name}, split {place}, {name}", opened(set, folder), place, rival)
-
-
-def read(path: Path) -> Result:
-    """A result that was kept."""
-    return Result(**json.loads(path.read_text(encoding="utf-8")))
+                    result = known.get(Key(set.name, name, place))
+                    if again or result is None or (name in OWN and result.version != rival.version):
+                        try_one(cache, Key(set.name, name, place), opened(set, folder), rival)
 
 
 def cached(cache: Path) -> dict[str, dict[str, dict[int, Result]]]:
     """All that was kept: table -> contender -> split -> result."""
-    found: dict[str, dict[str, dict[int, Result]]] = {}
+    known, found = kept.read(Result, cache), dict[str, dict[str, dict[int, Result]]]()
     for set in TABLES:
         for name in RIVALS:
-            paths = {split: file_of(cache, set, split, name) for split in range(SPLITS)}
-            results = {split: read(path) for split, path in paths.items() if path.exists()}
+            keys = [Key(set.name, name, split) for split in range(SPLITS)]
+            results = {key.split: known[key] for key in keys if key in known}
             if results:
                 found.setdefault(set.name, {})[name] = results
     return found
@@ -87,21 +85,15 @@ def opened(set: Set, folder: Path) -> Opened:
     return set.open(folder)
 
 
-def file_of(cache: Path, set: Set, split: int, contender: str) -> Path:
-    """Where a result is kept."""
-    plain = "".join(letter if letter.isalnum() else "-" for letter in f"{set.name} {contender}".lower())
-    return cache / f"{plain}-{split}.json"
-
-
-def keep(path: Path, told: str, table: Opened, split: int, rival: Rival) -> None:
+def try_one(cache: Path, key: Key, table: Opened, rival: Rival) -> None:
     """Measure and write; who fails is told of, and tried again by the next run."""
+    told = f"{key.table}, split {key.split}, {key.contender}"
     try:
-        result = measure(table, split, rival)
+        result = measure(table, key.split, rival)
     except Exception:
         print(f"{told}: failed\n{traceback.format_exc()}", file=sys.stderr, flush=True)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(result)), encoding="utf-8")
+    kept.keep(result, key, cache)
     print(f"{told}: {result.error:.5g} in {result.seconds:.1f} s, load {result.load:.1f}", file=sys.stderr, flush=True)
 
 

@@ -76,7 +76,8 @@ def _summary(found: Found) -> list[str]:
         if not every:
             continue
         rest = [value for table, value in every.items() if table not in CHOSEN]
-        cells = [name, f"{len(every)}", f"{places[name]:.2f}", f"{geometric(list(every.values())):.3f}"]
+        place = f"{places[name]:.2f}" if name in places else ""
+        cells = [name, f"{len(every)}", place, f"{geometric(list(every.values())):.3f}"]
         cells += [f"{geometric(rest):.3f}" if rest else "", f"{seconds(found, name):.2g}"]
         rows.append(f"| {' | '.join(cells)} |")
     return rows

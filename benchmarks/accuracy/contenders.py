@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import backstory as bs
+from backstory.model.recipe import Recipe, Tabular
 from benchmarks.accuracy.sets import Opened, Rows
 
 Answers = NDArray[Any]
@@ -18,13 +19,19 @@ Contender = Callable[[Opened, Rows, Rows, int], Answers]
 """(table, rows to train on, rows to measure on, seed) -> what is answered for the latter."""
 
 
-def ours(table: Opened, train: Rows, test: Rows, seed: int) -> Answers:
-    """The plain recipe of `bs.train`, on the raw columns; one thread."""
-    set = table.set
-    net = bs.train(table.frame.take(train), set.target, task=set.task, seed=seed, plain=True, threads=1, progress=False)
-    assert net.table is not None
-    rows = table.frame.take(test)
-    return net.table.answers(net.predict(net.table.inputs(rows), threads=1))
+@dataclass(frozen=True)
+class Ours:
+    """`bs.train` on the raw columns, as it comes or by the plain recipe; one thread."""
+
+    recipe: Recipe | Tabular
+
+    def __call__(self, table: Opened, train: Rows, test: Rows, seed: int) -> Answers:
+        set, plain = table.set, isinstance(self.recipe, Recipe)
+        rows = table.frame.take(train)
+        net = bs.train(rows, set.target, task=set.task, seed=seed, plain=plain, threads=1, progress=False)
+        assert net.table is not None
+        asked = table.frame.take(test)
+        return net.table.answers(net.predict(net.table.inputs(asked), threads=1))
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,8 @@ def raw(table: Opened) -> tuple[Any, list[str], list[str]]:
 
 
 CONTENDERS: Mapping[str, Contender] = {
-    "backstory": ours,
+    "backstory": Ours(Tabular()),
+    "backstory, plain": Ours(Recipe()),
     "MLP, standardized": Neighbor(standardized=True),
     "MLP, raw": Neighbor(standardized=False),
     "HistGradientBoosting": trees,

@@ -6,7 +6,6 @@ A run that is begun again goes on where it ended; a contender is measured anew w
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 import time
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ import numpy as np
 
 from backstory.data import kinds
 from backstory.data.columns import Flag, Number
-from backstory.model.recipe import Recipe
-from benchmarks.accuracy.contenders import CONTENDERS
-from benchmarks.accuracy.sets import SETS, Opened, Set
+from benchmarks.accuracy import kept
+from benchmarks.accuracy.contenders import CONTENDERS, Ours
+from benchmarks.accuracy.kept import Key
+from benchmarks.accuracy.sets import SETS, Opened
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,13 @@ class Measured:
         Accuracy, or the root mean squared error in the target's units.
     seconds : float
         Of training and answering.
+    version : str
+        What it depends on beside the rows: scikit-learn's version, or our recipe and encoding.
     """
 
     value: float
     seconds: float
+    version: str
 
 
 MOST_SPLITS = 20
@@ -46,53 +49,47 @@ Results = dict[str, dict[str, list[Measured]]]
 
 def version(contender: str) -> str:
     """What the result depends on beside the rows: scikit-learn's version, or our recipe and encoding."""
-    if contender != "backstory":
+    own = CONTENDERS[contender]
+    if not isinstance(own, Ours):
         return metadata.version("scikit-learn")
     encoding = (kinds.LIMIT, kinds.MOST_LEVELS, kinds.FEWEST_OF_A_LEVEL, Number("x"), Flag("x"))
-    return hashlib.sha256(repr((Recipe(), encoding)).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((own.recipe, encoding)).encode()).hexdigest()[:12]
 
 
 def cached(cache: Path) -> Results:
     """The splits that all contenders were measured on, of every table that has any."""
-    found: dict[str, list[float]] = json.loads(cache.read_text(encoding="utf-8"))
+    known = kept.read(Measured, cache)
     results: Results = {}
     for set in SETS:
-        keys = {name: [_key(set, split, name) for split in range(MOST_SPLITS)] for name in CONTENDERS}
-        whole = [split for split in range(MOST_SPLITS) if all(keys[name][split] in found for name in CONTENDERS)]
+        by_name = {name: [known.get(Key(set.name, name, split)) for split in range(MOST_SPLITS)] for name in CONTENDERS}
+        whole = [each for each in zip(*by_name.values(), strict=True) if None not in each]
         if whole:
-            results[set.name] = {name: [Measured(*found[keys[name][split]]) for split in whole] for name in CONTENDERS}
+            results[set.name] = {name: list(each) for name, each in zip(by_name, zip(*whole, strict=True), strict=True)}
     return results
-
-
-def _key(set: Set, split: int, contender: str) -> str:
-    return f"{set.name}|{split}|{contender}|{version(contender)}"
 
 
 def run(folder: Path, cache: Path, only: str = "", most_splits: int | None = None) -> Results:
-    """Measure what is not in the cache, and return all that was asked for."""
-    found: dict[str, list[float]] = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
+    """Measure what is not in the cache, or in another version, and return all that was asked for."""
+    known = kept.read(Measured, cache)
     results: Results = {}
     for set in SETS:
         if only.lower() in set.name.lower() and (folder / set.file).exists():
-            results[set.name] = _run_set(set, folder, cache, found, most_splits)
+            results[set.name] = _run_set(set.open(folder), cache, known, most_splits)
     return results
 
 
-def _run_set(
-    set: Set, folder: Path, cache: Path, found: dict[str, list[float]], most: int | None
-) -> dict[str, list[Measured]]:
-    table = set.open(folder)
-    results: dict[str, list[Measured]] = {}
-    for name in CONTENDERS:
-        results[name] = []
+def _run_set(table: Opened, cache: Path, known: dict[Key, Measured], most: int | None) -> dict[str, list[Measured]]:
+    results: dict[str, list[Measured]] = {name: [] for name in CONTENDERS}
+    for name, measured in results.items():
         for split in range(len(table.splits[:most])):
-            key = _key(set, split, name)
-            if key not in found:
-                measured = measure(table, name, split)
-                found[key] = [measured.value, measured.seconds]
-                cache.write_text(json.dumps(found), encoding="utf-8")
-                print(f"{key}: {measured.value:.5g} in {measured.seconds:.1f} s", file=sys.stderr, flush=True)
-            results[name].append(Measured(*found[key]))
+            key = Key(table.set.name, name, split)
+            result = known.get(key)
+            if result is None or result.version != version(name):
+                result = measure(table, name, split)
+                kept.keep(result, key, cache)
+                told = f"{key.table}, split {split}, {name}: {result.value:.5g} in {result.seconds:.1f} s"
+                print(told, file=sys.stderr, flush=True)
+            measured.append(result)
     return results
 
 
@@ -104,5 +101,5 @@ def measure(table: Opened, contender: str, split: int) -> Measured:
     seconds = time.perf_counter() - start
     true = table.labels[test]
     if table.set.task == "classes":
-        return Measured(float(np.mean(answers == true)), seconds)
-    return Measured(float(np.sqrt(np.mean((answers - true) ** 2))), seconds)
+        return Measured(float(np.mean(answers == true)), seconds, version(contender))
+    return Measured(float(np.sqrt(np.mean((answers - true) ** 2))), seconds, version(contender))

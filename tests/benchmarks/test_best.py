@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.accuracy import best_page
 from benchmarks.accuracy.best import Result
-from benchmarks.accuracy.rivals import OURS, THEIRS
+from benchmarks.accuracy.rivals import OURS, SEVERAL, THEIRS
 
 
 def results(*errors: float, seconds: float) -> dict[int, Result]:
@@ -31,3 +31,8 @@ def test_the_page_says_what_is_reached_and_what_is_not() -> None:
     assert "worse than it by more than 3 % on Adult (100 %) (not reached); a fit takes 1/20 of its time" in text
     assert "| UCI yacht | 2 | RMSE | **1** | 2 |" in text
     assert best_page.chart(FOUND).startswith("<svg")
+
+
+def test_a_table_without_our_single_network_ranks_nobody() -> None:
+    found = {"diabetes": {SEVERAL: results(1.0, seconds=2.0), THEIRS: results(2.0, seconds=40.0)}}
+    assert f"| {SEVERAL} | 1 |  | 0.500 |" in best_page.markdown(found)

@@ -151,8 +151,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]  # scikit-l
     coefs_, intercepts_ : list of ndarray
         Weights (n_in, n_out) and biases (n_out,) of each layer, views of the network's.
     loss_, loss_curve_ : float, list of float
-        The loss of the last epoch, and of each: the batches' losses as they were met, plus the penalty at the epoch's
-        end. L-BFGS keeps no curve.
+        The loss of the last epoch, and of each: the mean of the batches' losses as they were met, by the weight of
+        their rows (scikit-learn's is by their number), plus the penalty at the epoch's end. L-BFGS keeps no curve.
     best_loss_ : float or None
         The least of the curve; None with early stopping.
     validation_loss_curve_ : list of float, or None

@@ -217,7 +217,9 @@ class ArrayMeaning:
             raise Absent("name", "This network has no biases.")
         if parsed.letter == "w":
             return [[str(Address("w", layer, j, k)) for k in self.units[layer - 1]] for j in self.units[layer]]
-        letter = "z" if parsed.letter == "delta" else "x" if parsed.letter == "a" and layer == 0 else parsed.letter
+        if parsed.letter == "a":
+            return [[self.written.layers.a(layer, unit)] for unit in self.units[layer]]
+        letter = "z" if parsed.letter == "delta" else parsed.letter
         return [[str(Address(letter, layer, unit))] for unit in self.units[layer]]
 
     def _ratio(self, ratio: Ratio) -> Matrix:

@@ -17,6 +17,7 @@ from backstory.checking.names import GENERIC, LOSSES
 from backstory.errors import nearest
 from backstory.expressions import ELEMENTARY
 from backstory.story.address import Address, read_address
+from backstory.story.front import ORDER
 
 _LETTERS = {
     **dict.fromkeys(("w", "W", "theta", "Theta", "weight"), "w"),
@@ -24,6 +25,7 @@ _LETTERS = {
     **dict.fromkeys(("z", "Z", "net", "in", "s"), "z"),
     **dict.fromkeys(("a", "A", "out", "h", "o"), "a"),
     **dict.fromkeys(("delta", "Delta"), "delta"),
+    **dict.fromkeys(("alpha",), "alpha"),
     **dict.fromkeys(("x", "X"), "x"),
     **dict.fromkeys(("y", "Y", "t", "target"), "y"),
     **dict.fromkeys(("yhat", "p", "Yhat"), "output"),
@@ -129,6 +131,11 @@ class IndexedNames:
 
     def nearest(self, name: Written) -> str | None:
         """Return a way to write names here that is spelled most like this one; with a layer, where that is missing."""
+        if self.layers.reads != "x":
+            if name.base in ("x", "X"):
+                return f"a_{name.below}^(0)" if name.below else "A^(0)"
+            if name.base.startswith("a0["):
+                return f"{self.layers.reads}{name.base[2:]}"
         if name.base in _LETTERS:
             shown = name.base + (f"_{name.below}" if name.below else "")
             return f"{shown}^(1)" if not name.above and _LETTERS[name.base] not in ("x", "y", "output") else None
@@ -141,7 +148,7 @@ class IndexedNames:
 
     def has_layer(self, word: str) -> bool:
         """Whether a raised number behind a word is a layer, not a power."""
-        return _LETTERS.get(word) in ("w", "b", "z", "a", "delta") and not self.is_chain
+        return _LETTERS.get(word) in ("w", "b", "z", "a", "delta", "alpha") and not self.is_chain
 
     @property
     def _rows(self) -> set[str]:
@@ -158,6 +165,8 @@ class IndexedNames:
 
     def _parse(self, name: Written) -> Parsed | None:
         base, below, above = name.base, name.below, name.above
+        if base.startswith("a0[") and self.layers.reads != "x":
+            return None  # an input to some, to others what the first layer reads
         if not below and not above and (address := read_address(base)) is not None:
             return Parsed(address.letter, address=address) if self._has(address) else None
         if not above and (flat := self._flat(base + below)) is not None:
@@ -167,6 +176,10 @@ class IndexedNames:
         if not above and (base + below in LOSSES or f"{base}_{below}" in LOSSES):
             return Parsed("L")
         letter = _LETTERS.get(base)
+        if letter == "x" and self.layers.reads != "x":
+            return None
+        if letter == "alpha" and not (self.layers.parametric and below):
+            return None
         if letter is None or (above and letter in ("x", "y", "output") and not below):
             return None
         layer: str | int | None = above or None
@@ -207,7 +220,7 @@ class IndexedNames:
         letter = "z" if match[1] in _SUMS else "delta" if match[1] == "delta" else "a"
         if match[1] in ("t", "target", "y"):
             letter, layer = "y", 0
-        address = Address("x" if letter == "a" and layer == 0 else letter, layer, int(match[3]) - 1)
+        address = self._unit_address(letter, layer, int(match[3]) - 1)
         return Parsed(letter, address=address, flat=True) if address.unit >= 0 and self._has(address) else None
 
     def _numbered_weight(self, number: int) -> Address | None:
@@ -226,8 +239,14 @@ class IndexedNames:
             return False
         if address.letter == "y":
             return address.unit < sizes[-1]
-        first = 0 if address.letter in "xa" else 1
-        if not first <= address.layer <= n_layers or address.unit >= sizes[address.layer]:
+        if address.letter in ORDER:
+            if self.layers.front is not None:
+                shape = self.layers.front.shape(address.letter)
+                return len(shape) == len(address.indices) and all(map(int.__lt__, address.indices, shape))
+            return address.letter == self.layers.reads and address.unit < sizes[0]
+        if address.letter == "alpha" and not (self.layers.parametric and address.layer < n_layers):
+            return False
+        if not 1 <= address.layer <= n_layers or address.unit >= sizes[address.layer]:
             return False
         return address.source is None or address.source < sizes[address.layer - 1]
 
@@ -304,7 +323,10 @@ class IndexedNames:
         unit = units[0] if units else self._only(name, layer)
         if parsed.letter == "y":
             return Address("y", 0, unit)
-        return Address("x", 0, unit) if parsed.letter == "a" and layer == 0 else Address(parsed.letter, layer, unit)
+        return self._unit_address(parsed.letter, layer, unit)
+
+    def _unit_address(self, letter: str, layer: int, unit: int) -> Address:
+        return Address(self.layers.reads if letter == "a" and layer == 0 else letter, layer, unit)
 
     def require_layer(self, name: Written, parsed: Parsed, layer: int) -> None:
         """Refuse a layer that the network does not have.
@@ -354,6 +376,10 @@ class IndexedNames:
         shown = [str(unit + convention.first_unit) for unit in units]
         below = ("" if all(len(each) == 1 for each in shown) else ",").join(shown)
         base = "\\delta" if latex and address.letter == "delta" else address.letter
+        if address.letter in ORDER and address.letter != "x":
+            if address.letter != self.layers.reads:
+                return str(address)
+            base = "a"
         if address.letter in "xy":
             return f"{base}_{{{below}}}" if latex else f"{base}_{below}"
         layer = address.layer + convention.first_layer - (1 if convention.ahead and address.letter in "wb" else 0)

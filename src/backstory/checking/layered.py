@@ -25,7 +25,10 @@ from backstory.errors import ExpressionError
 from backstory.expressions import Div, Expr, Mul, Number, walk
 from backstory.story.address import read_address
 
-_ADDRESS = re.compile(r"(?<![A-Za-z])(d?)(w\d+\[\d+->\d+\]|(?:delta|[bza])\d+\[\d+\]|[xy]\[\d+\])")
+_ADDRESS = re.compile(
+    r"(?<![A-Za-z])(d?)(w\d+\[\d+->\d+\]|(?:delta|alpha|[bza])\d+\[\d+\]|(?:scale|[xyes])\[\d+\]"
+    r"|(?:frequency|phase|angle|wave|shift|mix)\[\d+(?:,\d+)+\])"
+)
 
 _SAMPLES = frozenset("nms")
 """Letters of sums over samples, where no unit or layer has them."""
@@ -284,7 +287,7 @@ class LayeredJudgment:
                 address = self.spelling.address(name, {}, convention)
                 if address.letter != "L":
                     addresses.append(address)
-        units = self.layers.shrunk(named_units(addresses, self.layers.n_layers), generic)
+        units = self.layers.shrunk(named_units(addresses, self.layers), generic)
         existing = frozenset(self.judge.judge(units).program.users)
         return Instances(self.spelling, units, existing, left, right, convention)
 

@@ -21,7 +21,10 @@ Kind: TypeAlias = Literal["number", "word", "operator", "end"]
 
 _NUMBER = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
-_ADDRESS = re.compile(r"(d?)(w|b|z|a|x|y|\\?delta|δ)(\d*)\[\s*(\d+)\s*(?:(?:->|→|\\to)\s*(\d+)\s*)?\]", re.ASCII)
+_ADDRESS = re.compile(
+    r"(d?)(w|b|z|a|x|y|s|e|alpha|scale|\\?delta|δ)(\d*)\[\s*(\d+)\s*(?:(?:->|→|\\to)\s*(\d+)\s*)?\]", re.ASCII
+)
+_FRONT_ADDRESS = re.compile(r"(d?)(frequency|phase|angle|wave|shift|mix)\[\s*(\d+(?:\s*,\s*\d+)+)\s*\]", re.ASCII)
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)", re.DOTALL)
 _GROUP = re.compile(r"\s*\{([^{}]*)\}")
 _TEXT_COMMANDS = {"mathrm", "text", "mathit", "operatorname", "mathbf", "boldsymbol", "textrm", "mathsf", "bm", "vec"}
@@ -120,6 +123,9 @@ def _read(text: str, at: int, found: list[Token]) -> int:
         return at + 1
     if match := _ADDRESS.match(text, at):
         return _address(match, found)
+    if match := _FRONT_ADDRESS.match(text, at):
+        found.append(Token("word", re.sub(r"\s", "", match[0]), match.span()))
+        return match.end()
     if match := _NUMBER.match(text, at):
         found.append(Token("number", match[0], match.span()))
         return match.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,16 +57,16 @@ def first_values(
 def front_part(front: Front, others: Others, x: Floats) -> FrontPart:
     """A front with the values of one row."""
     values = first_values(front, others, x)
-    mix = None if others.embedding is None else others.embedding.mix
+    return replace(front_formulas(front), value=lambda address: float(values[address.letter][address.indices]))
 
-    def value(address: Address) -> float:
-        return float(values[address.letter][address.indices])
 
+def front_formulas(front: Front) -> FrontPart:
+    """A front without values."""
+    embedding = front.embedding
     return FrontPart(
         columns=front.columns,
         starts=front.starts,
-        frequencies=0 if mix is None else mix.shape[1],
-        mixtures=0 if mix is None else mix.shape[2],
+        frequencies=0 if embedding is None else embedding.frequencies,
+        mixtures=0 if embedding is None else embedding.width - 1,
         scaling=front.scaling,
-        value=value,
     )

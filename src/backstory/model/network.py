@@ -414,7 +414,9 @@ class Network:
             ASCII, Unicode or LaTeX. Names are ``w_{jk}^{(l)}`` (to unit j from unit k), ``z_j^l``, ``a_j^l``,
             ``\delta_j^l``, ``b_j^l``, ``x_k``, ``y_j``, ``\hat y_j``, with numbers or free indices; ``W^{(l)}`` and
             the like for whole layers; or addresses such as ``w1[2->0]``. It is judged over all values of the
-            parameters, and of the indices.
+            parameters, and of the indices. Behind an embedding or scales ``a_k^{(0)}`` is what the first layer reads
+            (``s[k]``, ``e[k]``); what stands before it is called by addresses alone: ``x[0]``, ``scale[2]``,
+            ``mix[0,1,2]``. f is the activation of a unit as a whole, its alpha included.
         x : array_like (n_in,), optional
         y : array_like as for one row of `loss`, optional
             The row for which numbers are shown, where the whole network is small enough to be judged as it is.
@@ -440,7 +442,6 @@ class Network:
         from backstory.model.checks import check
 
         self._refuse_folded("A check")
-        self._refuse_parts("A check")
         return check(self, equation, x, y)
 
     def gradient_flow(self, X: Any, y: Any) -> GradientFlow:

@@ -20,6 +20,10 @@ ORDER = ("x", "frequency", "phase", "angle", "wave", "mix", "shift", "e", "scale
 FRONT_PARAMETERS = ("frequency", "phase", "mix", "shift", "scale")
 
 
+def _unknown(address: Address) -> float:
+    raise KeyError(f"{address} has no value: only the formulas are known.")
+
+
 @dataclass(frozen=True)
 class FrontPart:
     """A front with its values for one row.
@@ -33,6 +37,7 @@ class FrontPart:
     frequencies, mixtures : int
     scaling : bool
     value : callable from an Address to its value
+        Without it the formulas alone are known.
     """
 
     columns: Sequence[int]
@@ -40,7 +45,7 @@ class FrontPart:
     frequencies: int
     mixtures: int
     scaling: bool
-    value: Callable[[Address], float] = field(repr=False)
+    value: Callable[[Address], float] = field(default=_unknown, repr=False)
 
     @property
     def letter(self) -> str:

@@ -9,11 +9,12 @@ from backstory.checking.batches import judge_of
 from backstory.checking.equation import Written
 from backstory.checking.indexed_names import IndexedNames
 from backstory.checking.judge import Judge, WithFree, free_names
-from backstory.checking.layers import Layers
 from backstory.checking.mathml import equation_mathml
 from backstory.checking.reader import Vocabulary, read_equation
 from backstory.checking.verdict import Verdict
 from backstory.errors import ConfigurationError, ExpressionError
+from backstory.model.checks import layers_of
+from backstory.story.front import FRONT_PARAMETERS
 from backstory.story.program import Program
 from backstory.studio.subject import FormulasSubject, NetworkSubject, Subject
 from backstory.studio.symbols import CLASSES
@@ -25,7 +26,8 @@ State = dict[str, Any]
 MOST_TEXT = 4000
 """Characters of an equation."""
 _OF_LETTERS = {"w": "sym-weight", "b": "sym-weight", "x": "sym-input", "y": "sym-loss", "L": "sym-loss"}
-_OF_LETTERS |= {"delta": "sym-gradient", "a": "sym-unit", "z": "sym-unit"}
+_OF_LETTERS |= {"delta": "sym-gradient", **dict.fromkeys(("a", "z", "e", "s", "angle", "wave"), "sym-unit")}
+_OF_LETTERS |= dict.fromkeys(("alpha", *FRONT_PARAMETERS), "sym-weight")
 
 
 class Reader:
@@ -42,9 +44,7 @@ class Reader:
         if isinstance(about, Program):
             self.judge = judge_of(about, {})
         else:
-            is_mean = about.reduction == "mean"
-            layers = Layers(about.sizes, about.activations, about.loss, about.biases, about.penalty, is_mean)
-            self.names = IndexedNames(layers)
+            self.names = IndexedNames(layers_of(about, within=True))
 
     def vocabulary(self, text: str) -> Vocabulary:
         if self.judge is not None:

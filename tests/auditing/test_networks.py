@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import backstory as bs
-from backstory.auditing.networks import from_network
+from backstory.auditing.networks import flattened, from_network
 from backstory.auditing.slips import Pass, slips
 from backstory.errors import DataError
 
@@ -49,6 +49,62 @@ def planted(net: bs.Network, kind: str, words: str, y: Any) -> list[np.ndarray]:
 
 def split(net: bs.Network, flat: Any) -> list[np.ndarray]:
     return [flat[start : start + int(np.prod(shape))].reshape(shape) for _, start, shape in net.spec.layout]
+
+
+PARTS: dict[str, dict[str, Any]] = {
+    "all": {"embedding": bs.Periodic(2, 2), "scaling": True, "parametric": True},
+    "some": {"embedding": bs.Periodic(2, 3, columns=[1]), "parametric": True, "biases": False},
+    "scales": {"scaling": True},
+}
+
+
+def with_parts(shape: str) -> bs.Network:
+    net = network(output="sigmoid", **PARTS[shape])
+    net.parameters[:] += np.random.default_rng(1).normal(scale=0.3, size=net.parameters.size)
+    return net
+
+
+@pytest.mark.parametrize("shape", PARTS)
+def test_embeddings_scales_and_alphas_are_audited(shape: str) -> None:
+    net, y = with_parts(shape), RANDOM.uniform(0.1, 0.9, size=(12, 2))
+    report = bs.audit(net, X, y)
+    assert report.ok, str(report)
+    names = [name for name, _, _ in net.spec.layout]
+    for name in (each for each in names if each[0] not in "wb"):
+        arrays = split(net, flattened(net.spec, net.gradients(X, y)))
+        arrays[names.index(name)] *= -1
+        report = bs.audit(net, X, y, gradient=arrays)
+        assert report.verdict == "fail", str(report)
+        assert f"Only the derivatives by {name} are wrong; all others agree. They have the wrong sign." in report.cause
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("missing_activation_derivative", "hidden layer 1"),
+        ("missing_activation_derivative", "in the output layer"),
+        ("wrong_argument", "hidden layer 2"),
+    ],
+)
+def test_slips_behind_an_embedding_are_named(kind: str, words: str) -> None:
+    net, y = with_parts("all"), RANDOM.uniform(0.1, 0.9, size=(12, 2))
+    claimed, share = flattened(net.spec, net.gradients(X, y)), np.full(len(X), 1 / len(X))
+    run = Pass(net.spec, net.parameters, X, y, share)
+    np.testing.assert_allclose(run.gradient(run.dz), claimed, rtol=1e-9, atol=1e-15)
+    made = slips(net.spec, net.parameters, X, y, share, claimed)
+    slip = next(each for each in made if each.kind == kind and words in each.cause)
+    report = bs.audit(net, X, y, gradient=split(net, slip.gradient))
+    assert (report.verdict, report.kind) == ("fail", kind), str(report)
+    assert words in report.cause
+
+
+def test_a_step_taken_before_is_named_behind_an_embedding() -> None:
+    net, y = with_parts("all"), RANDOM.uniform(0.1, 0.9, size=(12, 2))
+    stepped = net.copy()
+    stepped.step(X, y, optimizer=bs.SGD(0.25))
+    report = bs.audit(net, X, y, gradient=stepped.gradients(X, y))
+    assert (report.verdict, report.kind) == ("fail", "stale_weights"), str(report)
+    assert "learning rate 0.25" in report.cause
 
 
 @pytest.mark.parametrize(

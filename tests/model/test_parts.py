@@ -123,13 +123,11 @@ def test_what_is_not_told_is_refused_by_name() -> None:
     net = a_network("all")
     X, y = data(net, 2)
     for ask, what in (
-        (lambda: net.check("L = 1"), "A check is there for networks of dense layers alone"),
-        (lambda: net.explain_layer(1), "The story of a layer is there"),
+        (lambda: net.explain_layer(1), "The story of a layer is there for networks of dense layers alone"),
         (
             lambda: net.explain("scale[0]", X, y, optimizer="sgd", stale=True),
             "A step with weights already updated is there",
         ),
-        (lambda: bs.audit(net, X, y), "An audit is there"),
         (lambda: net.fit(X, y, shards=2), "Training in shards is there"),
     ):
         with pytest.raises(bs.ConfigurationError, match=what):

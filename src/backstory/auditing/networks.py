@@ -13,7 +13,7 @@ from backstory.auditing.slips import slips
 from backstory.engine.reference import penalty_slope
 from backstory.errors import ConfigurationError, DataError
 from backstory.model.network import Network
-from backstory.network.spec import Spec
+from backstory.network.spec import Spec, group_of, layer_of
 
 
 def in_float64(net: Network) -> Network:
@@ -26,10 +26,14 @@ def in_float64(net: Network) -> Network:
 
 
 def blocks_of(spec: Spec) -> tuple[Block, ...]:
-    """The weights and biases of a spec as parts of its flat parameters."""
-    return tuple(
-        Block(name, start, shape, f"layer {name[1:]}", arrow=name[0] == "w") for name, start, shape in spec.layout
-    )
+    """The parameter arrays of a spec as parts of its flat parameters."""
+    return tuple(Block(name, start, shape, _place(name), arrow=name[0] == "w") for name, start, shape in spec.layout)
+
+
+def _place(name: str) -> str:
+    """Where an array of parameters belongs, for the report."""
+    before = {"embedding": "the embedding", "scaling": "the scales"}
+    return before.get(group_of(name), f"layer {layer_of(name)}")
 
 
 def from_network(net: Network, X: Any, y: Any, sample_weight: Any = None, gradient: Any = None) -> Problem:
@@ -43,7 +47,6 @@ def from_network(net: Network, X: Any, y: Any, sample_weight: Any = None, gradie
         Derivatives by w1, b1, w2, b2, ... in that order, or an object with `weights` and `biases`; by default those
         that the network gives.
     """
-    net._refuse_parts("An audit")
     twin = in_float64(net)
     spec = twin.spec
     rows, aims, weight = twin._batch(X, y, sample_weight)
@@ -91,11 +94,10 @@ def flattened(spec: Spec, given: Any) -> Floats:
     Raises
     ------
     DataError
-        They are not laid out as the network's weights and biases.
+        They are not laid out as the network's parameters.
     """
     if hasattr(given, "weights") and hasattr(given, "biases"):
-        pairs = zip(given.weights, given.biases, strict=False) if spec.biases else ((W,) for W in given.weights)
-        given = [array for pair in pairs for array in pair]
+        given = arrays_of(given, spec.biases)
     names = [name for name, _, _ in spec.layout]
     arrays = [np.asarray(each, dtype=np.float64) for each in given]
     if len(arrays) != len(names):
@@ -106,6 +108,14 @@ def flattened(spec: Spec, given: Any) -> Floats:
         if array.shape != shape:
             raise DataError(f"The gradient by {name} must have shape {shape}. Got {array.shape}.")
     return np.concatenate([array.ravel() for array in arrays])
+
+
+def arrays_of(given: Any, biases: bool) -> list[Any]:
+    """The arrays of an object like `Gradients`, in the order of the flat parameters."""
+    pairs = zip(given.weights, given.biases, strict=False) if biases else ((W,) for W in given.weights)
+    scale = getattr(given, "scale", None)
+    others = [*(getattr(given, "embedding", None) or ()), *([] if scale is None else [scale])]
+    return [*(array for pair in pairs for array in pair), *others, *getattr(given, "alphas", ())]
 
 
 def from_estimator(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Problem:

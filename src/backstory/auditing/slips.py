@@ -1,4 +1,4 @@
-"""The slips of backpropagation in a network of dense layers: the gradient that each of them would have given."""
+"""The slips of backpropagation in a network of layers: the gradient that each of them would have given."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from backstory.auditing.problem import Floats
-from backstory.engine.reference import NUMPY, activate, dense, layer_arrays, loss_of_rows, penalty_slope
+from backstory.engine.parts import Backward, blend, through_front
+from backstory.engine.reference import NUMPY, activate, dense, layer_arrays, loss_of_rows, named_arrays, penalty_slope
 from backstory.expressions import evaluate
 from backstory.network.spec import Spec
 
@@ -38,18 +39,37 @@ class Pass:
     def __init__(self, spec: Spec, parameters: Floats, X: Floats, y: Floats, share: Floats) -> None:
         self.spec, self.parameters, self.share = spec, parameters, share
         self.layers = layer_arrays(spec, parameters)
+        self.arrays = named_arrays(spec, parameters)
+        self.X = X
+        first, self.through_front = X, None
+        if spec.front is not None:
+            first, self.through_front = through_front(spec.front, self.arrays, X, NUMPY)
         self.z: list[Floats] = []
-        self.a: list[Floats] = [X]
-        for row, (W, b) in zip(spec.activations, self.layers, strict=True):
+        self.a: list[Floats] = [first]
+        for layer, (W, b) in enumerate(self.layers, start=1):
             self.z.append(dense(self.a[-1], W, b)[0])
-            self.a.append(activate(row, self.z[-1])[0])
+            self.a.append(self.activated(layer, self.z[-1])[0])
         self.y = y
         self.dz = loss_of_rows(spec, self.z[-1], y)[1]()
         self.penalty = penalty_slope(spec, parameters)
 
+    def activated(self, layer: int, z: Floats) -> tuple[Floats, Backward]:
+        """A layer's activation at z, its alphas included, and the way back from its da to dz."""
+        f, through = activate(self.spec.activations[layer - 1], z)
+        alpha = self.arrays.get(f"alpha{layer}")
+        if alpha is None:
+            return f, through
+        a, through_blend = blend(alpha, z, f, through, NUMPY)
+        return a, lambda da: through_blend(da)[0]
+
     def through(self, layer: int, da: Floats) -> Floats:
         """dz of a layer from its da, by the right rule."""
-        return activate(self.spec.activations[layer - 1], self.z[layer - 1])[1](da)
+        return self.activated(layer, self.z[layer - 1])[1](da)
+
+    def alpha_gradient(self, layer: int, da: Floats) -> Floats:
+        """The gradient of a layer's alphas, (n_l,)."""
+        f, through = activate(self.spec.activations[layer - 1], self.z[layer - 1])
+        return blend(self.arrays[f"alpha{layer}"], self.z[layer - 1], f, through, NUMPY)[1](da)[1]
 
     def gradient(
         self,
@@ -73,22 +93,28 @@ class Pass:
         weights : sequence of ndarray (n_in, n_out), optional
             What deltas go back through; the network's own by default.
         """
-        parts: list[Floats] = []
+        found: dict[str, Floats] = {}
         dz = self.share[:, None] * dz
         with np.errstate(all="ignore"):
             for layer in range(self.spec.n_layers, 0, -1):
-                bias = [dz.sum(axis=0)] if self.spec.biases else []
-                parts = [(self.a[layer - 1].T @ dz).ravel(), *bias, *parts]
-                if layer > 1:
-                    W = self.layers[layer - 1][0] if weights is None else weights[layer - 1]
-                    da = dz @ W.T
-                    if layer - 1 in skip:
-                        dz = da
-                    elif layer - 1 in at_a:
-                        dz = activate(self.spec.activations[layer - 2], self.a[layer - 1])[1](da)
-                    else:
-                        dz = self.through(layer - 1, da)
-        return np.concatenate(parts) + (self.penalty if penalty else 0.0)
+                found[f"w{layer}"], found[f"b{layer}"] = self.a[layer - 1].T @ dz, dz.sum(axis=0)
+                W = self.layers[layer - 1][0] if weights is None else weights[layer - 1]
+                da = dz @ W.T
+                if layer == 1:
+                    break
+                if f"alpha{layer - 1}" in self.arrays:
+                    found[f"alpha{layer - 1}"] = self.alpha_gradient(layer - 1, da)
+                if layer - 1 in skip:
+                    dz = da
+                elif layer - 1 in at_a:
+                    dz = self.activated(layer - 1, self.a[layer - 1])[1](da)
+                else:
+                    dz = self.through(layer - 1, da)
+            if self.through_front is not None:
+                found |= self.through_front(da)[1]
+        return np.concatenate([found[name].ravel() for name, _, _ in self.spec.layout]) + (
+            self.penalty if penalty else 0.0
+        )
 
 
 def slips(spec: Spec, parameters: Floats, X: Floats, y: Floats, share: Floats, claimed: Floats) -> Iterator[Slip]:
@@ -163,7 +189,7 @@ def _outputs(run: Pass) -> Iterator[Slip]:
     ones = run.through(spec.n_layers, np.ones_like(run.dz))
     total = np.ones(len(ones))
     for share, mean in ((total, "sum"), (total / len(ones), "mean over rows"), (total / ones.size, "mean")):
-        other = Pass(spec, run.parameters, run.a[0], run.y, share)
+        other = Pass(spec, run.parameters, run.X, run.y, share)
         yield Slip(
             "wrong_function",
             other.gradient(ones, penalty=False),
@@ -207,7 +233,7 @@ def _stale_before(run: Pass, true: Floats, claimed: Floats) -> Iterator[Slip]:
     rate, step = 0.0, 1e-6
 
     def after(rate: float) -> Floats:
-        moved = Pass(run.spec, run.parameters - rate * true, run.a[0], run.y, run.share)
+        moved = Pass(run.spec, run.parameters - rate * true, run.X, run.y, run.share)
         return moved.gradient(moved.dz)
 
     with np.errstate(all="ignore"):

@@ -309,11 +309,14 @@ Rows<const T> inputs_in_place(const Network<T>& net, const Source<T>& source, si
 template <class T>
 void gather(const Network<T>& net, const Source<T>& source, const Rows<T>& x, size first, size last) {
     for (size i = first; i < last; ++i) {
-        const T* from = source.x(i, net.n_in);
+        const T *from = source.x(i, net.n_in), *next = source.x(std::min(i + 1, last - 1), net.n_in);
         T* to = x.data + i * x.row;
         size k = 0;
         for (; k + x.run <= net.n_in; k += x.run, to += x.step)
-            for (size v = 0; v < x.run; v += lanes<T>) store(to + v, load(from + k + v));
+            for (size v = 0; v < x.run; v += lanes<T>) {
+                prefetch(next + k + v);  // the rows may be anywhere
+                store(to + v, load(from + k + v));
+            }
         std::copy_n(from + k, net.n_in - k, to);
     }
 }
@@ -341,7 +344,7 @@ Inputs<T> read_inputs(const Network<T>& net, const Buffers<T>& at, const Source<
     if (begin == end) return {};
     if (may_skip_zeros && at.nonzeros.columns && mostly_zeros(source, net.n_in, begin, end)) {
         for (size i = first; i < last; ++i)
-            read_nonzeros(at.nonzeros, source.x(i, net.n_in), net.n_in, i);
+            read_nonzeros(at.nonzeros, source.x(i, net.n_in), source.x(std::min(i + 1, last - 1), net.n_in), net.n_in, i);
         return {{}, &at.nonzeros};
     }
     const Rows<const T> there = inputs_in_place(net, source, begin, end);

@@ -3,12 +3,16 @@
 // batch may be read either way.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
 #include "backstory/dense.hpp"
 
 namespace bs {
+
+// Rows of a batch that are in the buffers at once.
+inline constexpr size rows_at_once = 1024;
 
 // The share of numbers that are not zero below which skipping the others pays, as measured; less where finding them
 // takes a loop instead of an instruction.
@@ -29,7 +33,12 @@ struct Nonzeros {
     std::uint16_t* columns = nullptr;  // (n, row) their columns
     std::uint32_t* counts = nullptr;   // (n,)
     std::uint16_t* masks = nullptr;    // (groups, capacity) for each group of columns and row: which are not zero
-    const T** rows = nullptr;          // (n,) where row i of X begins
+
+    // The first of a row's numbers that stands in column k or behind.
+    const T* from(size i, size k) const {
+        const std::uint16_t* const own = columns + i * row;
+        return values + i * row + (k == 0 ? 0 : std::lower_bound(own, own + counts[i], k) - own);
+    }
 
     // Whether a first layer is worth it: enough inputs to skip, enough outputs to do something with each number.
     static bool suits(const Dense<T>& layer) {
@@ -42,7 +51,6 @@ struct Nonzeros {
         columns = take(std::uint16_t{}, n * row + group);
         counts = take(std::uint32_t{}, n);
         masks = take(std::uint16_t{}, (n_in + group - 1) / group * n);
-        rows = take(static_cast<const T*>(nullptr), n);
     }
 };
 
@@ -85,33 +93,43 @@ BS_INLINE void squeeze(const T* x, std::uint32_t mask, size k, T* to, std::uint1
 #endif
 }
 
-// Bit i: whether bit `c` of masks[i] is set, for up to 64 of them.
-BS_INLINE std::uint64_t column_bits(const std::uint16_t* masks, size count, size c) {
-    std::uint64_t bits = 0;
+// The rows i < n for which bit `c` of masks[i] is set, one after another; returns how many.
+//   to: room for n + 32
+BS_INLINE size rows_with(const std::uint16_t* masks, size n, size c, std::uint32_t* to) {
+    size count = 0;
 #if defined(BS_AVX512)
-    const __m512i wanted = _mm512_set1_epi16(static_cast<short>(1u << c));
-    for (size from = 0; from < 64 && from < count; from += 32) {
-        const auto within = static_cast<__mmask32>(count - from < 32 ? (1u << (count - from)) - 1u : ~0u);
-        bits |= std::uint64_t{_mm512_test_epi16_mask(_mm512_maskz_loadu_epi16(within, masks + from), wanted)} << from;
+    const __m512i wanted = _mm512_set1_epi16(static_cast<short>(1u << c)), step = _mm512_set1_epi32(16);
+    __m512i rows = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (size from = 0; from < n; from += 32) {
+        const auto within = static_cast<__mmask32>(n - from < 32 ? (1u << (n - from)) - 1u : ~0u);
+        const std::uint32_t bits = _mm512_test_epi16_mask(_mm512_maskz_loadu_epi16(within, masks + from), wanted);
+        for (const std::uint32_t half : {bits & 0xffffu, bits >> 16}) {
+            _mm512_storeu_si512(to + count, _mm512_maskz_compress_epi32(static_cast<__mmask16>(half), rows));
+            rows = _mm512_add_epi32(rows, step);
+            count += static_cast<size>(std::popcount(half));
+        }
     }
 #else
-    for (size i = 0; i < 64 && i < count; ++i) bits |= std::uint64_t{masks[i] >> c & 1u} << i;
+    for (size i = 0; i < n; ++i) {
+        to[count] = static_cast<std::uint32_t>(i);
+        count += masks[i] >> c & 1u;
+    }
 #endif
-    return bits;
+    return count;
 }
 
-// Read one row of X into row i.
+// Read one row of X into row i, and fetch the one to be read next, which may be anywhere.
 template <class T>
-void read_nonzeros(const Nonzeros<T>& to, const T* x /* (n_in) */, size n_in, size i) {
+void read_nonzeros(const Nonzeros<T>& to, const T* x /* (n_in) */, const T* next /* (n_in) */, size n_in, size i) {
     size count = 0;
     for (size k = 0; k < n_in; k += to.group) {
+        prefetch(next + k);
         const std::uint32_t mask = nonzero_mask(x + k, n_in - k);
         squeeze(x + k, mask, k, to.values + i * to.row + count, to.columns + i * to.row + count);
         to.masks[k / to.group * to.capacity + i] = static_cast<std::uint16_t>(mask);
         count += static_cast<size>(std::popcount(mask));
     }
     to.counts[i] = static_cast<std::uint32_t>(count);
-    to.rows[i] = x;
 }
 
 // How many of a row's numbers are not zero.
@@ -196,26 +214,32 @@ void sparse_forward(const Dense<T>& layer, const Nonzeros<T>& x, const T* packed
 
 // The gradients of the tiles at the same rows of W in some panels, over n rows: tile p's g is `g + p * tile_room`.
 //   d (n, NV vectors) dz of the first panel, d_panel to the next
+//   next (n,) each row's first number in the tile's columns; afterwards the first behind them
 template <class T, int P, int NV>
 void sparse_tiles(const WeightTile& tile, const Nonzeros<T>& x, const T* d, size d_row, size d_panel, size n,
-                  T* g) {
+                  const T** next, T* g) {
+    std::uint32_t rows[2][rows_at_once + 32];  // of this column and of the next: finding them is no wait for the sums
+    size count[2];
+    const auto find = [&](size r) {
+        const size k = tile.k + r;
+        count[r % 2] = rows_with(x.masks + k / x.group * x.capacity, n, k % x.group, rows[r % 2]);
+    };
+    find(0);
     for (size r = 0; r < tile.count(); ++r) {
+        if (r + 1 < tile.rows) find(r + 1);
         V<T> sum[NV]{};
         if (r == tile.rows) {  // the bias
             for (size i = 0; i < n; ++i)
 #pragma GCC unroll 16
                 for (int v = 0; v < NV; ++v) sum[v] += load(d + i * d_row + vector_at<T, P>(v, d_panel, 0));
         } else {
-            const size k = tile.k + r;
-            const std::uint16_t* masks = x.masks + k / x.group * x.capacity;
-            for (size from = 0; from < n; from += 64)
-                for (auto bits = column_bits(masks + from, n - from, k % x.group); bits; bits &= bits - 1) {
-                    const size i = from + static_cast<size>(std::countr_zero(bits));
-                    const V<T> xk = set1(x.rows[i][k]);
-                    const T* di = d + i * d_row;
+            const std::uint32_t *at = rows[r % 2], *const end = at + count[r % 2];
+            for (; at < end; ++at) {
+                const V<T> xk = set1(*next[*at]++);
+                const T* di = d + *at * d_row;
 #pragma GCC unroll 16
-                    for (int v = 0; v < NV; ++v) sum[v] = fma(xk, load(di + vector_at<T, P>(v, d_panel, 0)), sum[v]);
-                }
+                for (int v = 0; v < NV; ++v) sum[v] = fma(xk, load(di + vector_at<T, P>(v, d_panel, 0)), sum[v]);
+            }
         }
 #pragma GCC unroll 16
         for (int v = 0; v < NV; ++v) store(g + vector_at<T, P>(v, tile_room<T>, r), sum[v]);
@@ -225,9 +249,9 @@ void sparse_tiles(const WeightTile& tile, const Nonzeros<T>& x, const T* d, size
 // The sparse twin of dense_gradient, for the tiles of all panels that go together from tile.panel on.
 template <class T>
 void sparse_gradient(const Dense<T>& layer, const WeightTile& tile, const Nonzeros<T>& x, Rows<const T> dz, size n,
-                     T* g) {
+                     const T** next, T* g) {
     with_panels(together_from(layer, tile.panel), [&]<int P, int NV>() {
-        sparse_tiles<T, P, NV>(tile, x, dz.data + tile.panel * dz.step, dz.row, dz.step, n, g);
+        sparse_tiles<T, P, NV>(tile, x, dz.data + tile.panel * dz.step, dz.row, dz.step, n, next, g);
     });
 }
 

@@ -23,9 +23,6 @@
 
 namespace bs {
 
-// Rows of a batch that are in the buffers at once.
-inline constexpr size rows_at_once = 1024;
-
 // Steps of a walk through the rows, epoch after epoch: each epoch visits the rows in an order of its own, batch by
 // batch, the last of which may be shorter.
 template <class T>
@@ -297,16 +294,22 @@ public:
         const Dense<T>& layer = net_.layers[0];
         const Share mine = share(layer.tiles_per_panel(), me, count);
         const auto number = [&](size panel, size b) { return panel * layer.tiles_per_panel() + b; };
-        for (size b = mine.first; b < mine.last; ++b)
+        const T *first[rows_at_once], *next[rows_at_once];
+        for (size i = 0; i < n && mine.first < mine.last; ++i) next[i] = x.from(i, mine.first * gradient_rows);
+        for (size b = mine.first; b < mine.last; ++b) {
+            std::copy_n(next, n, first);
             for (size p = 0, together; p < layer.w.count(); p += together) {
+                if (p > 0) std::copy_n(first, n, next);
                 together = together_from(layer, p).panels;
                 T* places[most_together];
                 for (size q = 0; q < together; ++q) {
                     const WeightTile tile = layer.tile(number(p + q, b));
                     places[q] = room(1, tile);
-                    for (size at = 0; at < tile_lines<T>; ++at) prefetch(space_.w + layer.tile_offset(tile) + at * line<T>);
+                    const size at = layer.tile_offset(tile), numbers = tile.count() * layer.w.width(tile.panel);
+                    for (const T* from : {space_.w, space_.slot[0], space_.slot[1]})
+                        for (size i = 0; from && i < numbers; i += line<T>) prefetch_write(from + at + i);
                 }
-                sparse_gradient<T>(layer, layer.tile(number(p, b)), x, space_.at.d[1], n, local);
+                sparse_gradient<T>(layer, layer.tile(number(p, b)), x, space_.at.d[1], n, next, local);
                 for (size q = 0; q < together; ++q) {
                     const WeightTile tile = layer.tile(number(p + q, b));
                     T* g = local + q * tile_room<T>;
@@ -317,6 +320,7 @@ public:
                     done(size{1}, tile, layer.tile_at + number(p + q, b), g);
                 }
             }
+        }
     }
 
     // The data's gradient of a tile complete: add the penalty's, note what the whole needs, clip by value.

@@ -76,7 +76,7 @@ struct WeightsFrom {
 // z of rows [first, last) of a layer of few outputs: each a sum of products along a row, in vectors.
 //   a_prev (n, n_in) in runs, w (n_in + 1, one vector) its packed panel, z (n, n_out)
 template <class T>
-BS_NOINLINE void few_outputs_forward(const Dense<T>& layer, Rows<const T> a_prev, const T* w, Rows<T> z, size first,
+BS_NOINLINE void few_outputs_forward(const Dense<T>& layer, const Rows<const T>& a_prev, const T* w, const Rows<T>& z, size first,
                                      size last) {
     const size n_in = layer.n_in, n_out = layer.n_out, vectors = (n_in + lanes<T> - 1) / lanes<T>;
     const std::ptrdiff_t tail = static_cast<std::ptrdiff_t>(n_in - (vectors - 1) * lanes<T>);
@@ -132,8 +132,8 @@ BS_NOINLINE void few_outputs_gradient(const WeightTile& tile, size n_out, const 
 // z of rows [first, last): done(p) is called when the panel p of z is complete.
 //   a_prev (n, n_in), z (n, n_out)
 template <class T, class Done>
-BS_INLINE void dense_forward(const Dense<T>& layer, Rows<const T> a_prev, const WeightsFrom<T>& weights, Rows<T> z,
-                             size first, size last, Done done) {
+BS_INLINE void dense_forward(const Dense<T>& layer, const Rows<const T>& a_prev, const WeightsFrom<T>& weights, const Rows<T>& z,
+                             size first, size last, const Done& done) {
     const T* w = weights.packed + layer.w_at;
     if (layer.few_outputs()) {
         few_outputs_forward(layer, a_prev, w, z, first, last);
@@ -153,8 +153,8 @@ BS_INLINE void dense_forward(const Dense<T>& layer, Rows<const T> a_prev, const 
 // da_prev = dz W^T of rows [first, last): done(p) is called when the panel p of da_prev is complete.
 //   dz (n, n_out), wt packed, da_prev (n, n_in)
 template <class T, class Done>
-BS_INLINE void dense_backward(const Dense<T>& layer, Rows<const T> dz, const T* wt, Rows<T> da_prev, size first,
-                              size last, Done done) {
+BS_INLINE void dense_backward(const Dense<T>& layer, const Rows<const T>& dz, const T* wt, const Rows<T>& da_prev, size first,
+                              size last, const Done& done) {
     alignas(64) static constexpr T zeros[panel_width<T>] = {};
     const T* w = wt + layer.wt_at;
     const auto panel = [&](size p) -> PanelOperand<T> { return {w + layer.wt.offset(p), layer.wt.width(p), zeros}; };
@@ -164,7 +164,7 @@ BS_INLINE void dense_backward(const Dense<T>& layer, Rows<const T> dz, const T* 
 // dW (and db) of one tile, summed over rows [first, last): g = a_prev^T dz.
 //   a_prev (n, n_in), dz (n, n_out); g (tile.count(), width); ahead what comes after
 template <class T>
-BS_INLINE void dense_gradient(const Dense<T>& layer, const WeightTile& tile, Rows<const T> a_prev, Rows<const T> dz,
+BS_INLINE void dense_gradient(const Dense<T>& layer, const WeightTile& tile, const Rows<const T>& a_prev, const Rows<const T>& dz,
                               size first, size last, T* g, const Ahead<T>& ahead) {
     const T* a = (tile.k == 0 ? a_prev.data : a_prev.at(0, tile.k)) + first * a_prev.row;
     const T* d = dz.data + tile.panel * dz.step + first * dz.row;

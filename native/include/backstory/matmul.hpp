@@ -136,8 +136,8 @@ struct PanelOperand {
 // is complete.
 //   A (n, depth); B (depth, columns) in panels as `shape` says; C (n, columns)
 template <class T, class Operand, class Done>
-BS_INLINE void product(Rows<const T> A, size first, size last, size depth, const Panels<T>& shape, Operand operand,
-                       Rows<T> C, Done done) {
+BS_INLINE void product(const Rows<const T>& A, size first, size last, size depth, const Panels<T>& shape, Operand operand,
+                       const Rows<T>& C, const Done& done) {
     const size panels = shape.count();
     for (size k = 0; k < depth; k += depth_block<T>) {
         const size block = std::min(depth_block<T>, depth - k);

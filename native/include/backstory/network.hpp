@@ -372,7 +372,7 @@ void forward(const Network<T>& net, Buffers<T>& at, const Inputs<T>& x, const We
         net.front.forward(at.others, x.rows, at.a[0], first, last);
         a_prev = at.a[0];
     }
-    const auto products = [&](size l, auto done) {
+    const auto products = [&](size l, const auto& done) {
         if (l == 1 && x.nonzeros) return sparse_forward<T>(net.layers[0], *x.nonzeros, w.packed, at.a[1], first, last, done);
         dense_forward<T>(net.layers[l - 1], a_prev, w, at.a[l], first, last, done);
     };

@@ -198,8 +198,8 @@ BS_INLINE void with_panels(const Together& x, Use use) {
 
 // The sparse twin of dense_forward.
 template <class T, class Done>
-void sparse_forward(const Dense<T>& layer, const Nonzeros<T>& x, const T* packed, Rows<T> z, size first, size last,
-                    Done done) {
+void sparse_forward(const Dense<T>& layer, const Nonzeros<T>& x, const T* packed, const Rows<T>& z, size first, size last,
+                    const Done& done) {
     const T* w = packed + layer.w_at;
     for (size p = 0; p < layer.w.count();) {
         const Together together = together_from(layer, p);
@@ -248,7 +248,7 @@ void sparse_tiles(const WeightTile& tile, const Nonzeros<T>& x, const T* d, size
 
 // The sparse twin of dense_gradient, for the tiles of all panels that go together from tile.panel on.
 template <class T>
-void sparse_gradient(const Dense<T>& layer, const WeightTile& tile, const Nonzeros<T>& x, Rows<const T> dz, size n,
+void sparse_gradient(const Dense<T>& layer, const WeightTile& tile, const Nonzeros<T>& x, const Rows<const T>& dz, size n,
                      const T** next, T* g) {
     with_panels(together_from(layer, tile.panel), [&]<int P, int NV>() {
         sparse_tiles<T, P, NV>(tile, x, dz.data + tile.panel * dz.step, dz.row, dz.step, n, next, g);

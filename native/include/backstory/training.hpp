@@ -726,7 +726,8 @@ private:
     }
 
     // Phase 2 of plain gradient descent on a single row: no sums, and W^T takes the step that W takes, number by number.
-    void online_phase(int me, int count, const Rows<const T>& x, const Step<T>& step) {
+    void online_phase(int me, int count, const Rows<const T>& x, const Step<T>& of_all) {
+        const Step<T> step = of_all;  // the compiler knows that no weight is part of it
         for (size l = 1; l <= net_.layers.size(); ++l) {
             const Dense<T>& layer = net_.layers[l - 1];
             const Rows<const T> a = l == 1 ? x : Rows<const T>(space_.at.a[l - 1]), dz = space_.at.d[l];

@@ -42,6 +42,7 @@ RIGHT = [
     ("scales", "dL/dx[0] = scale[0]*dL/ds[0]"),
     ("scales", "dL/dscale[2] = x[2]*sum_j w_j2^(1)*delta_j^(1)"),
     ("alphas", "delta_j^(2) = a_j^(2) - y_j"),
+    ("alphas", "w_jk^(1) = w_jk^(1) - alpha dL/dw_jk^(1)"),
     ("alphas", "dL/dw_jk^(1) = delta_j^(1) x_k"),
 ]
 

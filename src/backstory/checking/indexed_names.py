@@ -25,7 +25,6 @@ _LETTERS = {
     **dict.fromkeys(("z", "Z", "net", "in", "s"), "z"),
     **dict.fromkeys(("a", "A", "out", "h", "o"), "a"),
     **dict.fromkeys(("delta", "Delta"), "delta"),
-    **dict.fromkeys(("alpha",), "alpha"),
     **dict.fromkeys(("x", "X"), "x"),
     **dict.fromkeys(("y", "Y", "t", "target"), "y"),
     **dict.fromkeys(("yhat", "p", "Yhat"), "output"),
@@ -101,6 +100,7 @@ class IndexedNames:
     def __init__(self, layers: Layers) -> None:
         self.layers = layers
         self.is_chain = set(layers.sizes) == {1}
+        self.letters_here = _LETTERS if not layers.parametric else {**_LETTERS, "alpha": "alpha"}
         self._parsed: dict[tuple[str, str, str], Parsed | None] = {}
 
     # -- for the reader
@@ -136,10 +136,12 @@ class IndexedNames:
                 return f"a_{name.below}^(0)" if name.below else "A^(0)"
             if name.base.startswith("a0["):
                 return f"{self.layers.reads}{name.base[2:]}"
-        if name.base in _LETTERS:
+        if name.base in self.letters_here:
             shown = name.base + (f"_{name.below}" if name.below else "")
-            return f"{shown}^(1)" if not name.above and _LETTERS[name.base] not in ("x", "y", "output") else None
-        return nearest(name.base, [*_LETTERS, "L"])
+            return (
+                f"{shown}^(1)" if not name.above and self.letters_here[name.base] not in ("x", "y", "output") else None
+            )
+        return nearest(name.base, [*self.letters_here, "L"])
 
     @property
     def samples(self) -> bool:
@@ -148,7 +150,7 @@ class IndexedNames:
 
     def has_layer(self, word: str) -> bool:
         """Whether a raised number behind a word is a layer, not a power."""
-        return _LETTERS.get(word) in ("w", "b", "z", "a", "delta", "alpha") and not self.is_chain
+        return self.letters_here.get(word) in ("w", "b", "z", "a", "delta", "alpha") and not self.is_chain
 
     @property
     def _rows(self) -> set[str]:
@@ -171,14 +173,14 @@ class IndexedNames:
             return Parsed(address.letter, address=address) if self._has(address) else None
         if not above and (flat := self._flat(base + below)) is not None:
             return flat
-        if base not in _LETTERS and not below and (numbered := _NUMBERED.fullmatch(base)):
+        if base not in self.letters_here and not below and (numbered := _NUMBERED.fullmatch(base)):
             base, below = numbered[1], numbered[2]
         if not above and (base + below in LOSSES or f"{base}_{below}" in LOSSES):
             return Parsed("L")
-        letter = _LETTERS.get(base)
+        letter = self.letters_here.get(base)
         if letter == "x" and self.layers.reads != "x":
             return None
-        if letter == "alpha" and not (self.layers.parametric and below):
+        if letter == "alpha" and not below:
             return None
         if letter is None or (above and letter in ("x", "y", "output") and not below):
             return None

@@ -46,9 +46,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "frozen": {"freeze": ("w1", "b2"), "clip": 0.05},
     "sum": {"reduction": "sum", "optimizer": bs.SGD(1e-3)},
     "no biases": {"biases": False},
+    "parts": {"embedding": bs.Periodic(3, 3), "scaling": True, "parametric": True, "penalty": bs.L2(0.01), "clip": 0.5},
+    "alphas": {"parametric": True, "freeze": ("alpha1",), "optimizer": bs.AdamW(0.01, weight_decay=0.1)},
     "in order": {"shuffle": False},
     "schedules": {"optimizer": bs.AdamW(bs.CosLog(0.02), weight_decay=bs.FlatCos(1.0))},
 }
+
+
+OF_NETWORK = ("penalty", "reduction", "biases", "dtype", "embedding", "scaling", "parametric")
 
 
 def network(**more: Any) -> bs.Network:
@@ -56,7 +61,7 @@ def network(**more: Any) -> bs.Network:
 
 
 def trained(shards: int | bs.Shards = 8, **more: Any) -> bs.Network:
-    of_network = {name: more.pop(name) for name in ("penalty", "reduction", "biases", "dtype") if name in more}
+    of_network = {name: more.pop(name) for name in OF_NETWORK if name in more}
     net = more.pop("net", None) or network(**of_network)
     options = {"optimizer": bs.Adam(0.01), "batch_size": 16, "epochs": 3, "progress": False} | more
     net.fit(options.pop("X", X), options.pop("Y", Y), shards=shards, **options)

@@ -128,7 +128,6 @@ def test_what_is_not_told_is_refused_by_name() -> None:
             lambda: net.explain("scale[0]", X, y, optimizer="sgd", stale=True),
             "A step with weights already updated is there",
         ),
-        (lambda: net.fit(X, y, shards=2), "Training in shards is there"),
     ):
         with pytest.raises(bs.ConfigurationError, match=what):
             ask()

@@ -751,7 +751,6 @@ class Network:
         chosen = read_optimizer(optimizer)
         team, shards = sharding.read_shards(shards)
         if shards:
-            self._refuse_parts("Training in shards")
             if rates or decays or self.spec.parametrization != "standard":
                 raise ConfigurationError(
                     "Training in shards has one rate and the usual decay for all parameters. Leave out rates=, decays= "

@@ -8,8 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from backstory.auditing.problem import Floats
-from backstory.engine.parts import Backward, blend, through_front
-from backstory.engine.reference import NUMPY, activate, dense, layer_arrays, loss_of_rows, named_arrays, penalty_slope
+from backstory.engine.parts import blend, through_front
+from backstory.engine.reference import (
+    NUMPY,
+    Backward,
+    activate,
+    dense,
+    layer_arrays,
+    loss_of_rows,
+    named_arrays,
+    penalty_slope,
+)
 from backstory.expressions import evaluate
 from backstory.network.spec import Spec
 

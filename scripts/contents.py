@@ -28,7 +28,7 @@ IN_SDIST = (
     r"src/backstory/(py\.typed|checking/catalogue\.toml)",
     rf"src/backstory/{STATIC}",
     r"native/(include/backstory|src)/[a-z0-9_]+\.[ch]pp",
-    r"(tests|benchmarks|scripts|docs|examples)/.+\.(py|cpp|hpp|js|mjs|json|md|txt|toml|yml|css|html|svg|png|ipynb|csv|csv\.gz)",
+    r"(tests|benchmarks|scripts|docs|examples)/.+\.(py|cpp|hpp|js|mjs|jsonl?|md|txt|toml|yml|css|html|svg|png|ipynb|csv|csv\.gz)",
     r"scripts/[a-z_]+",
     r"[A-Z]+\.(md|cff)|LICENSE|PKG-INFO|Makefile|CMakeLists\.txt|pyproject\.toml|mkdocs\.yml|\.gitignore",
 )

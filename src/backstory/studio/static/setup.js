@@ -45,7 +45,7 @@ export function setupView(model) {
       if (!wanted) select.value = setup[name];
     }
     for (const { name, input, element: label } of numbers) {
-      if (document.activeElement !== input || !wanted) input.value = String(setup[name]);
+      if (document.activeElement !== input) input.value = String(setup[name]); // what is being typed stays
       if (name === "decay") label.hidden = setup.schedule === "constant";
     }
     drawLayers(setup, options);
